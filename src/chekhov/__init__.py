@@ -1,0 +1,37 @@
+"""chekhov: language models from Markov chains to LSTMs, trained on your own text.
+
+    model = chekhov.train("lstm", "stories.txt", time="5m")
+    print(model.generate("В октябре", max_tokens=200, seed=1))
+    model.save("my-model")
+    chekhov.load("my-model").score("Дядя Ваня").perplexity
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chekhov.tasks.text_model import TextModel as TextModel
+    from chekhov.tasks.text_model import load as load
+    from chekhov.tasks.train import train as train
+
+try:
+    __version__ = version("chekhov")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+__all__ = ["TextModel", "__version__", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """`import chekhov` stays quick: the verbs are imported when they are first named."""
+    if name == "train":
+        from chekhov.tasks.train import train
+
+        return train
+    if name in {"TextModel", "load"}:
+        from chekhov.tasks import text_model
+
+        return getattr(text_model, name)
+    raise AttributeError(f"module 'chekhov' has no attribute {name!r}")

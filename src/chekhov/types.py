@@ -38,6 +38,16 @@ class Decoder(Protocol[S]):
 
 
 class LanguageModel(Decoder[S], Protocol[S]):
+    @property
+    def kind(self) -> str:
+        """chain, ngram, lstm, mixture, ...: what config.json says and ``load`` dispatches on."""
+        ...
+
+    @property
+    def parameter_count(self) -> int:
+        """Stored floats (an n-gram's: probabilities and back-offs)."""
+        ...
+
     def initial_state(self, batch_size: int) -> S:
         """The state at the start of a text: <s> has been read."""
         ...

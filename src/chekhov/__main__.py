@@ -1,0 +1,3 @@
+from chekhov.cli.main import main
+
+main()

@@ -1,0 +1,31 @@
+"""``chekhov evaluate DIR... --text FILE``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from chekhov.cli.output import note, print_json
+
+
+def evaluate(
+    models: Annotated[list[str], typer.Argument(metavar="DIR...", help="Model folders.")],
+    text: Annotated[list[str], typer.Option(help="A file, folder or glob to measure on; every file is a document.")],
+    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One object a model.")] = False,
+) -> None:
+    """Perplexity, bits per character, unknown words and speed of one or more models on a text."""
+    from chekhov.cli.table import model_table
+    from chekhov.tasks.text_model import load
+    from chekhov.text.reading import read_documents
+
+    documents = [document.text for document in read_documents(text, encoding=encoding, note=note)]
+    results = []
+    for folder in models:
+        model = load(folder)
+        results.append(model.evaluate(documents))
+        if json:
+            print_json(results[-1].as_json())
+    if not json:
+        model_table(results)

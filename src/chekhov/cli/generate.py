@@ -1,0 +1,78 @@
+"""``chekhov generate DIR``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from chekhov.cli.output import print_json, say
+from chekhov.errors import UsageError
+
+
+def generate(
+    model: Annotated[str, typer.Argument(metavar="DIR", help="A model folder.")],
+    prompt: Annotated[str, typer.Option(help="The text to go on from.")] = "",
+    max_tokens: Annotated[int, typer.Option(help="At most so many new tokens.")] = 100,
+    temperature: Annotated[float, typer.Option(help="Below 1 plainer, above 1 wilder, 0 the likeliest token.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Draw among the k likeliest.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Draw among the likeliest with this mass.")] = None,
+    min_p: Annotated[float | None, typer.Option(help="Draw among those this share as likely as the best.")] = None,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1 makes repeated tokens rarer.")] = 1.0,
+    stop: Annotated[list[str], typer.Option(help="Cut the text at this string; may be repeated.")] = [],  # noqa: B006
+    seed: Annotated[int | None, typer.Option(help="Same seed, same text. [drawn, and said]")] = None,
+    num: Annotated[int, typer.Option(help="Samples, one after the other.")] = 1,
+    allow_unk: Annotated[bool, typer.Option("--allow-unk", help="Let <unk> be drawn.")] = False,
+    chapter_compatible: Annotated[
+        bool, typer.Option("--chapter-compatible", help="A chain: what the chapter's program prints under np.random.seed(N).")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One object a sample.")] = False,
+) -> None:
+    """Write text with a model."""
+    from chekhov.tasks.text_model import load
+
+    found = load(model)
+    if seed is None:
+        import secrets
+
+        seed = secrets.randbelow(1 << 31)
+        say(f"seed {seed}")
+    if chapter_compatible:
+        from chekhov.tasks.chapter import chapter_text
+
+        if prompt or num != 1:
+            raise UsageError("E-CHAPTER-003", "the chapter's program has no prompt and one text", mend="leave them out")
+        text = chapter_text(found, seed=seed, words=max_tokens)
+        if json:
+            print_json({"schema": 1, "text": text, "tokens": text.split(), "seed": seed, "finish_reason": "length"})
+        else:
+            print(text)
+        return
+    from chekhov.tasks.generate import generate as sample
+
+    streaming = num == 1 and not json and sys.stdout.isatty()
+
+    def show(text: str) -> None:
+        print(text, end="", flush=True)
+
+    samples = sample(
+        found,
+        prompt,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        stop=stop,
+        seed=seed,
+        num=num,
+        allow_unk=allow_unk,
+        watch=show if streaming and not stop else None,
+    )
+    for item in samples:
+        if json:
+            print_json(item.as_json())
+        else:
+            print("" if streaming and not stop else item.text.rstrip("\n"), flush=True)

@@ -1,0 +1,39 @@
+"""``chekhov info DIR``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chekhov.cli.output import number, print_json
+
+
+def info(
+    model: Annotated[str, typer.Argument(metavar="DIR", help="A model folder.")],
+    json: Annotated[bool, typer.Option("--json", help="config.json, on one line.")] = False,
+) -> None:
+    """What a model is, what it was trained on and how well it did."""
+    from chekhov.saving import read_config
+
+    config = read_config(Path(model))
+    if json:
+        import msgspec
+
+        print_json({"schema": 1, "model": model, **msgspec.to_builtins(config)})
+        return
+    size = sum(stored.bytes for stored in config.files.values())
+    training = config.training
+    rows = [("kind", config.kind), ("format", f"{config.format}, written by chekhov {config.chekhov}")]
+    rows += [(name, value) for name, value in config.sizes.items() if isinstance(value, (int, float, str))]
+    rows += [("weights", value) for value in [training.get("weights")] if value]
+    rows += [("bytes on disk", f"{size:,}"), ("tokenizer", config.tokenizer_digest), ("precision", config.precision)]
+    rows += [(name, training[name]) for name in ("text", "split", "command", "cpu_seconds") if training.get(name)]
+    for part in ("valid", "test"):
+        if figures := training.get(part):
+            line = f"perplexity {number(figures['perplexity'])}, {number(figures['bits_per_character'], 3)} bits/character"
+            rows.append((part, line))
+    rows += [("note", text) for text in training.get("notes", [])]
+    for name, value in rows:
+        print(f"{name:<16}{value}")

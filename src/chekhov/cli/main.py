@@ -1,0 +1,87 @@
+"""The command ``chekhov``: one file per verb; here they are put together and their errors become messages."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from chekhov.cli import demo, evaluate, generate, info, mix, score, train, verify
+from chekhov.errors import ChekhovError, printable
+
+app = typer.Typer(
+    name="chekhov",
+    help="Language models from Markov chains to LSTMs, trained on your own text in one command.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(train.app, name="train")
+app.command("generate")(generate.generate)
+app.command("score")(score.score)
+app.command("evaluate")(evaluate.evaluate)
+app.command("mix")(mix.mix)
+app.command("info")(info.info)
+app.command("verify")(verify.verify)
+app.command("demo")(demo.demo)
+
+
+def show_version(value: bool) -> None:
+    if value:
+        from chekhov import __version__
+
+        typer.echo(f"chekhov {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def common(
+    version: bool = typer.Option(False, "--version", callback=show_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Language models from Markov chains to LSTMs, trained on your own text in one command."""
+
+
+def main() -> None:
+    """Exit codes: 0 ok, 1 failure, 2 usage, 130 after Ctrl-C, 143 after SIGTERM. CHEKHOV_DEBUG=1 shows tracebacks."""
+    if os.environ.get("CHEKHOV_DEBUG"):
+        app()
+        return
+    try:
+        app()
+    except ChekhovError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        say("stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: that is its right
+        sys.exit(0)
+    except MemoryError:
+        fail(ChekhovError("E-MEMORY-001", "there is not enough memory", mend="a smaller text, --order or --hidden-size"))
+    except OSError as error:
+        where = str(error.filename or "")
+        fail(ChekhovError("E-SYSTEM-001", error.strerror or "the system refused", where=where, mend="see the reason"))
+    except Exception as error:  # a fault of ours: still one message, never a riddle
+        what = f"chekhov itself failed: {type(error).__name__}: {error}"
+        fail(ChekhovError("E-INTERNAL-001", what, mend="run it again with CHEKHOV_DEBUG=1 and report what it prints"))
+
+
+def fail(error: ChekhovError) -> None:
+    """The message on stderr; with --json also as an object on stdout."""
+    say(str(error))
+    if "--json" in sys.argv:
+        import json
+
+        parts = {key: getattr(error, key) for key in ("code", "what", "where", "why", "mend", "kept")}
+        print(json.dumps({"schema": 1, "error": parts}, ensure_ascii=False))
+    sys.exit(error.exit_code)
+
+
+def say(message: str) -> None:
+    print(printable(message), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Data on stdout, talk on stderr."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import Any
+
+from chekhov.errors import UsageError, printable
+
+
+def note(message: str) -> None:
+    """One remark for the reader, on stderr."""
+    print(f"note: {printable(message)}", file=sys.stderr)
+
+
+def say(message: str = "") -> None:
+    print(message, file=sys.stderr)
+
+
+def print_json(record: dict[str, Any]) -> None:
+    """One object on one line; not-a-number and infinity are null."""
+    print(json.dumps(record, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def command_line() -> str:
+    """The command as it was given, for the model card."""
+    return shlex.join(["chekhov", *sys.argv[1:]])
+
+
+def parse_time(text: str | None) -> float | None:
+    """``90``, ``90s``, ``5m``, ``1.5h`` in seconds."""
+    if text is None:
+        return None
+    number, unit = (text[:-1], text[-1]) if text[-1:] in "smh" and text else (text, "s")
+    try:
+        return float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError as error:
+        what = f"--time {text} is no time"
+        raise UsageError("E-RANGE-002", what, mend="give seconds, or 90s, 5m, 1.5h") from error
+
+
+def read_lines(source: str) -> list[str]:
+    """The lines of a file or of stdin (-), decoded as every text is."""
+    from chekhov.text.reading import read_documents
+
+    text = read_documents([source], note=note)[0].text
+    return text.removesuffix("\n").split("\n")
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """For tables: thousands separated, infinity as inf."""
+    if value is None or value == float("inf"):
+        return "inf"
+    return f"{value:,.{digits}f}"

@@ -1,0 +1,70 @@
+"""The model table: one row a model, one meaning a column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from chekhov.cli.output import number
+from chekhov.evaluation.perplexity import Evaluation
+
+
+def model_table(
+    results: Sequence[Evaluation],
+    *,
+    floor: float | None = None,
+    training: Sequence[float] = (),
+    title: str | None = None,
+) -> None:
+    """Print the table on stdout, with what its marks mean below. ``floor``: bits per character; ``training``: CPU-s."""
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table.add_column("model")
+    columns = ["parameters", "tokens", "unknown", "perplexity", "bits/char"]
+    columns += ["over floor"] if floor else []
+    columns += ["train CPU-s"] if training else []
+    for column in [*columns, "score tok/s"]:
+        table.add_column(column, justify="right")
+    best = min((r.bits_per_character for r in results if not r.star), default=math.nan)
+    marks = perplexity_marks(results)
+    for index, result in enumerate(results):
+        row = [
+            result.model,
+            f"{result.parameters:,}",
+            f"{result.tokens:,}",
+            f"{100 * result.oov / max(1, result.tokens):.2f} %",
+            number(result.perplexity) + marks[index],
+            number(result.bits_per_character, 3) + result.star,
+        ]
+        if floor:
+            row.append("" if result.star else f"+{100 * (result.bits_per_character / floor - 1):.1f} %")
+        row += [f"{training[index]:.1f}"] if training else []
+        row.append(f"{result.tokens_per_second:,.0f}")
+        table.add_row(*row, style="bold green" if result.bits_per_character == best else None)
+    console = Console(width=None if Console().is_terminal else 120, highlight=False)
+    console.print(table)
+    for line in footnotes(results, floor):
+        console.print(line, style="dim", markup=False)
+
+
+def perplexity_marks(results: Sequence[Evaluation]) -> list[str]:
+    """Perplexities compare only between equal tokenizers: each further tokenizer gets a mark of its own."""
+    digests = list(dict.fromkeys(result.tokenizer_digest for result in results))
+    return ["'" * digests.index(result.tokenizer_digest) for result in results]
+
+
+def footnotes(results: Sequence[Evaluation], floor: float | None) -> list[str]:
+    lines = []
+    if floor:
+        lines.append(f"floor {floor:.3f} bits/char: the entropy of the grammar that wrote the text; no model can beat it")
+    if any(perplexity_marks(results)):
+        lines.append("' other tokens than the first row: compare bits/char, not perplexity")
+    if any(result.star for result in results):
+        lines.append("* counted over its own tokens only, blanks and line breaks not paid for in full")
+    for result in results:
+        if result.zero_probability_tokens:
+            share = 100 * result.zero_probability_tokens / result.tokens
+            lines.append(f"inf: {result.model} has no smoothing; {share:.1f} % of the tokens never followed their context")
+    return lines

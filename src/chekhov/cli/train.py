@@ -1,0 +1,155 @@
+"""``chekhov train KIND TEXT... -o DIR``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from chekhov.cli.output import command_line, note, number, parse_time, print_json, say
+from chekhov.errors import UsageError
+
+app = typer.Typer(
+    help="Train a model on a text and save it as a folder.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Texts = Annotated[list[str], typer.Argument(metavar="TEXT...", help="Files, folders, globs, .gz, - or demo:NAME.")]
+Out = Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="The model folder to write.")]
+Tokens = Annotated[str | None, typer.Option(help="words, whitespace or characters. [chain: whitespace, ngram: words, lstm: characters]")]
+VocabSize = Annotated[int | None, typer.Option(help="Keep the most frequent tokens only. [nets on words: 20000]")]
+Valid = Annotated[list[str], typer.Option(help="Validation text, in place of a split.")]
+Test = Annotated[list[str], typer.Option(help="Test text, in place of a split.")]
+Split = Annotated[str | None, typer.Option(help="auto, contiguous:0.9, contiguous:0.9,0.05 or none.")]
+Seed = Annotated[int, typer.Option(help="Of the split, the weights and the order of the data.")]
+Encoding = Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")]
+Lowercase = Annotated[bool, typer.Option("--lowercase", help="Fold case.")]
+LiteralUnk = Annotated[str, typer.Option(help="A literal <unk> in the text is a word, unknown, or refuse.")]
+TokenizerFrom = Annotated[str | None, typer.Option("--tokenizer", metavar="DIR", help="Use the tokenizer of this model.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the model that the folder holds.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No talk on stderr.")]
+
+
+@app.command()
+def chain(
+    text: Texts,
+    out: Out,
+    order: Annotated[int, typer.Option(help="Words of context: order 1 is a bigram model (n = order + 1).")] = 1,
+    chapter_compatible: Annotated[
+        bool, typer.Option("--chapter-compatible", help="Read exactly what the chapter's program reads: no split, BOM kept.")
+    ] = False,
+    tokens: Tokens = None,
+    vocab_size: VocabSize = None,
+    valid: Valid = [],  # noqa: B006 - typer reads the default
+    test: Test = [],  # noqa: B006
+    split: Split = None,
+    seed: Seed = 0,
+    encoding: Encoding = None,
+    lowercase: Lowercase = False,
+    literal_unk: LiteralUnk = "word",
+    tokenizer: TokenizerFrom = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """A Markov chain: each token drawn from those that followed the same ORDER tokens in the text."""
+    run("chain", **locals())
+
+
+@app.command()
+def ngram(
+    text: Texts,
+    out: Out,
+    order: Annotated[int | None, typer.Option(help="n: order 5 is four tokens of context. [words 5, characters 7]")] = None,
+    smoothing: Annotated[str, typer.Option(help="modified-kneser-ney.")] = "modified-kneser-ney",
+    tokens: Tokens = None,
+    vocab_size: VocabSize = None,
+    valid: Valid = [],  # noqa: B006
+    test: Test = [],  # noqa: B006
+    split: Split = None,
+    seed: Seed = 0,
+    encoding: Encoding = None,
+    lowercase: Lowercase = False,
+    literal_unk: LiteralUnk = "word",
+    tokenizer: TokenizerFrom = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """An n-gram model with interpolated modified Kneser-Ney smoothing."""
+    run("ngram", **locals())
+
+
+@app.command()
+def lstm(
+    text: Texts,
+    out: Out,
+    hidden_size: Annotated[int, typer.Option(help="Units of a layer.")] = 256,
+    num_layers: Annotated[int, typer.Option(help="Layers of cells.")] = 1,
+    embedding_size: Annotated[int, typer.Option(help="Width of a token's vector.")] = 128,
+    dropout: Annotated[float, typer.Option(help="Of embeddings, between layers and before the softmax.")] = 0.0,
+    batch_size: Annotated[int, typer.Option(help="Rows into which the text is cut.")] = 16,
+    sequence_length: Annotated[int, typer.Option(help="Window of truncated BPTT, in tokens.")] = 64,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,
+    time: Annotated[str | None, typer.Option(help="Wall time of training steps: 60s, 5m, 1h. [5m]")] = None,
+    lr: Annotated[float, typer.Option(help="Peak learning rate of AdamW; cosine schedule.")] = 8e-3,
+    clip: Annotated[float, typer.Option(help="Largest norm of the gradient.")] = 1.0,
+    weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.01,
+    patience: Annotated[int, typer.Option(help="Stop after so many validations that were no better; 0: never.")] = 6,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bf16.")] = "auto",
+    threads: Annotated[int, typer.Option(help="More than 1 helps large nets on an idle machine only.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in DIR, to the same bits.")] = False,
+    tokens: Tokens = None,
+    vocab_size: VocabSize = None,
+    valid: Valid = [],  # noqa: B006
+    test: Test = [],  # noqa: B006
+    split: Split = None,
+    seed: Seed = 0,
+    encoding: Encoding = None,
+    lowercase: Lowercase = False,
+    literal_unk: LiteralUnk = "word",
+    tokenizer: TokenizerFrom = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """A long short-term memory network, by truncated backpropagation through time."""
+    settings = locals()
+    settings["time"] = parse_time(settings["time"])
+    run("lstm", **settings)
+
+
+def run(kind: str, *, text: list[str], out: str, json: bool, quiet: bool, **settings: Any) -> None:
+    from chekhov.tasks.train import train
+
+    if not out.strip():
+        raise UsageError("E-TRAIN-009", "the folder -o is empty", mend="name one, e.g. -o my-model")
+    if kind == "lstm":
+        settings["quiet"] = quiet
+    silent = (lambda message: None) if quiet else note
+    model = train(kind, text, out=out, command=command_line(), note=silent, **settings)
+    training = model.training
+    figures = training.get("valid") or training.get("test") or {}
+    stopped = training.get("stopped_by", "")
+    if json:
+        keep = ("perplexity", "perplexity_without_oov", "cross_entropy", "bits_per_character", "bits_per_byte", "tokens", "oov")
+        record = {key: figures.get(key) for key in keep}
+        times = {key: training.get(key) for key in ("seconds", "cpu_seconds", "steps", "stopped_by")}
+        print_json({"schema": 1, "kind": kind, "model": out, "parameters": model.model.parameter_count, **record, **times})
+    elif not quiet:
+        say(f"{kind}: {model.model.parameter_count:,} parameters, {training['cpu_seconds']:.1f} CPU-seconds -> {out}")
+        if figures:
+            say(
+                f"held-out ({training['split']}): perplexity {number(figures['perplexity'])}, "
+                f"{number(figures['bits_per_character'], 3)} bits/character, {figures['oov']} of {figures['tokens']:,} unknown"
+            )
+        if stopped not in ("", "patience"):
+            say(f"stopped by {stopped} at step {training['steps']:,}; the best model is kept. To go on:")
+            say(f"  {command_line()}{'' if '--resume' in sys.argv else ' --resume'}")
+        else:
+            say(f"now: chekhov generate {out}")
+    if stopped in ("SIGINT", "SIGTERM"):
+        sys.stdout.flush()
+        os._exit(130 if stopped == "SIGINT" else 143)

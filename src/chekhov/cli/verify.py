@@ -1,0 +1,30 @@
+"""``chekhov verify DIR``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chekhov.cli.output import print_json
+
+
+def verify(
+    model: Annotated[str, typer.Argument(metavar="DIR", help="A model folder.")],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Check every file of a model against its digest, then load it."""
+    from chekhov.saving import check_file, read_config
+    from chekhov.tasks.text_model import load
+
+    config = read_config(Path(model))
+    for name, stored in config.files.items():
+        check_file(Path(model), name, stored, remembered=False)
+        if not json:
+            print(f"{name}: {stored.bytes:,} bytes, digest {stored.blake2b} holds")
+    load(model)
+    if json:
+        print_json({"schema": 1, "model": model, "ok": True, "files": len(config.files)})
+    else:
+        print(f"{model}: a sound {config.kind}")

@@ -1,0 +1,148 @@
+"""A recurrent language model: embedding -> stack of cells -> softmax over the vocabulary.
+
+    x_t = E[w_t]        h_t = cell(x_t, h_{t-1})        p(w_{t+1} | w_1 .. w_t) = softmax(V h_t + b)
+
+Inside, tensors (`forward`); at the boundary the contract of ``chekhov.types`` in NumPy (float32, int64).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chekhov.errors import ModelError, check_range
+from chekhov.recurrent.cell import Cell
+from chekhov.recurrent.lstm import LSTM
+from chekhov.recurrent.stack import Stack
+from chekhov.state import map_state
+from chekhov.types import BOS, Arrays, Ids, LogProbs
+
+CELLS: dict[str, Callable[[int, int], Cell]] = {"lstm": LSTM}
+_WEIGHTS = (("vocab_size", "embedding_size"), ("hidden_size", "hidden_size"), ("vocab_size", "hidden_size"))
+MAX_LOGITS = 1 << 24  # floats of one block of logits: 64 MiB
+
+
+class RecurrentState(NamedTuple):
+    features: Any  # (B, H) what the head reads
+    cells: Any  # the stack's state, a tuple over layers
+
+
+class RecurrentLM(nn.Module):
+    def __init__(
+        self,
+        cell: str,
+        vocab_size: int,
+        *,
+        embedding_size: int = 128,
+        hidden_size: int = 256,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        for name, size, high in (
+            ("vocab_size", vocab_size, 1 << 24),
+            ("embedding_size", embedding_size, 1 << 14),
+            ("hidden_size", hidden_size, 1 << 14),
+            ("num_layers", num_layers, 64),
+        ):
+            check_range(name, size, 1, high)
+        check_range("dropout", dropout, 0.0, 0.99)
+        self.cell, self.vocab_size, self.dropout = cell, vocab_size, dropout
+        self.embedding = nn.Embedding(vocab_size, embedding_size)  # unit variance
+        widths = [embedding_size] + [hidden_size] * num_layers
+        self.stack = Stack([CELLS[cell](i, h) for i, h in zip(widths, widths[1:], strict=False)], dropout)
+        self.head = nn.Linear(hidden_size, vocab_size)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, ids: Tensor, cells: Any) -> tuple[Tensor, Any]:
+        """ids (B, T) -> features (B, T, H), the stack's state after them."""
+        x = F.dropout(self.embedding(ids), self.dropout, self.training)
+        features, cells = self.stack.unroll(x, cells)
+        return F.dropout(features, self.dropout, self.training), cells
+
+    # The contract, in NumPy.
+
+    @torch.inference_mode()
+    def initial_state(self, batch_size: int) -> RecurrentState:
+        cells = self.stack.initial_state(batch_size)
+        features = cells[-1][0] if isinstance(cells[-1], tuple) else cells[-1]
+        start = map_state(lambda tensor: tensor.numpy(), RecurrentState(features, cells))
+        return self.advance(start, np.full(batch_size, BOS, np.int64))
+
+    @torch.inference_mode()
+    def log_probs(self, state: RecurrentState) -> LogProbs:
+        return self._log_softmax(torch.from_numpy(state.features)).numpy()
+
+    @torch.inference_mode()
+    def advance(self, state: RecurrentState, tokens: Ids) -> RecurrentState:
+        cells = map_state(torch.from_numpy, state.cells)
+        features, cells = self.stack.step(self.embedding(torch.from_numpy(tokens)), cells)
+        return map_state(lambda tensor: tensor.numpy(), RecurrentState(features, cells))
+
+    @torch.inference_mode()
+    def score(self, state: RecurrentState, ids: Ids) -> tuple[LogProbs, RecurrentState]:
+        B, T = ids.shape
+        out = np.empty((B, T), np.float32)
+        tokens, features = torch.from_numpy(np.ascontiguousarray(ids)), torch.from_numpy(state.features)
+        cells = map_state(torch.from_numpy, state.cells)
+        block = max(1, min(1024, MAX_LOGITS // (B * self.vocab_size)))
+        for start in range(0, T, block):
+            targets = tokens[:, start : start + block]
+            outputs, cells = self.stack.unroll(self.embedding(targets), cells)
+            before = torch.cat([features[:, None], outputs[:, :-1]], dim=1)  # the features that predict each target
+            log_probs = self._log_softmax(before).gather(2, targets[..., None])
+            out[:, start : start + block] = log_probs[..., 0].numpy()
+            features = outputs[:, -1]
+        return out, map_state(lambda tensor: tensor.numpy(), RecurrentState(features.clone(), cells))
+
+    def _log_softmax(self, features: Tensor) -> Tensor:
+        logits = self.head(features)
+        logits[..., BOS] = -torch.inf  # the start symbol is conditioned on, never predicted
+        return F.log_softmax(logits, dim=-1)
+
+    # What is stored.
+
+    def sizes(self) -> dict[str, Any]:
+        return {
+            "cell": self.cell,
+            "vocab_size": self.vocab_size,
+            "embedding_size": self.embedding.embedding_dim,
+            "hidden_size": self.stack.hidden_size,
+            "num_layers": len(self.stack.cells),
+            "dropout": self.dropout,
+        }
+
+    def arrays(self) -> Arrays:
+        return {name: tensor.detach().float().numpy() for name, tensor in self.state_dict().items()}
+
+    @classmethod
+    def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> RecurrentLM:
+        if sizes.get("cell") not in CELLS:
+            raise ModelError("E-MODEL-012", f"the cell {sizes.get('cell')!r} is unknown", mend=f"known: {', '.join(CELLS)}")
+        stored = sum(array.size for array in arrays.values())
+        if any(sizes[a] * sizes[b] > stored for a, b in _WEIGHTS) or sizes["num_layers"] > stored:
+            raise ModelError("E-MODEL-013", "config.json names larger sizes than the weights have", mend="train again")
+        model = cls(**sizes)
+        expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        found = {name: tuple(array.shape) for name, array in arrays.items()}
+        for name in sorted(expected.keys() | found.keys()):
+            if expected.get(name) != found.get(name):
+                what = f"the weight {name} has shape {found.get(name)}, expected {expected.get(name)}"
+                raise ModelError("E-MODEL-013", what, mend="train the model again")
+            if not np.isfinite(arrays[name]).all():
+                raise ModelError("E-MODEL-014", f"the weight {name} holds NaN or infinity", mend="train the model again")
+        model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+        return model.eval()
+
+    @property
+    def kind(self) -> str:
+        return self.cell
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(tensor.numel() for tensor in self.state_dict().values())

@@ -1,0 +1,277 @@
+"""A model is a folder; ``config.json`` is its commit point.
+
+    config.json              kind, sizes, tokenizer digest, and the size and digest of every other file
+    model-<8 hex>.safetensors    the arrays
+    tokenizer.json           the vocabulary
+    metrics.jsonl            the training log (grows)
+    README.md                the model card
+
+New files get new names and are fsynced; then config.json is renamed into place and the folder fsynced: after a crash
+at any instant the folder holds the old model or the new one, never half of either. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from chekhov.errors import ChekhovError, ModelError
+from chekhov.types import Arrays
+
+FORMAT = 1
+FULL_DIGEST_BYTES = 64 << 20  # larger files are digested once and remembered
+MAX_CONFIG_BYTES = 4 << 20
+TEMPORARY = ".tmp-"
+
+
+class StoredFile(msgspec.Struct, forbid_unknown_fields=True):
+    bytes: int
+    blake2b: str
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True):
+    """config.json: a closed schema. ``sizes`` goes to the model's ``from_arrays``, which checks it against the arrays."""
+
+    format: int
+    chekhov: str
+    kind: str
+    sizes: dict[str, Any]
+    model: str  # file name
+    tokenizer: str  # file name
+    tokenizer_digest: str
+    files: dict[str, StoredFile]
+    threads: int = 1
+    precision: str = "float32"
+    kernels: str = "reference"
+    training: dict[str, Any] = {}
+
+
+def digest(data: bytes | memoryview) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """All of ``data`` under ``path`` or nothing: temporary file, fsync, rename, fsync of the folder."""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+    except OSError as error:
+        raise save_error(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # noqa: PTH101 - beside the descriptor calls
+        os.rename(temporary, path)  # noqa: PTH104
+        sync_folder(path.parent)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise save_error(path, error) from error
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def save_error(path: Path, error: OSError) -> ModelError:
+    return ModelError(
+        "E-SAVE-001",
+        "the file cannot be written",
+        where=str(path),
+        why=error.strerror or type(error).__name__,
+        mend="free some space or choose another folder with -o",
+        kept="whatever the folder held before is untouched",
+    )
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise save_error(folder, error) from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder against a second writer; the loser learns who holds it and since when."""
+    make_folder(folder)
+    path = folder / ".lock"
+    try:
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115, PTH123 - the lock lives as long as the descriptor
+    except OSError as error:
+        raise save_error(path, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read(500).strip() or "another process"
+            raise ModelError(
+                "E-LOCK-001",
+                "the folder is in use",
+                where=str(folder),
+                why=f"held by {holder}",
+                mend="wait for it, or choose another folder with -o",
+                kept="nothing was changed",
+            ) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+        file.flush()
+        yield  # the file stays: to unlink it would let two others each hold a different one
+
+
+def save_folder(
+    folder: Path,
+    *,
+    kind: str,
+    sizes: dict[str, Any],
+    arrays: Arrays,
+    tokenizer: bytes,
+    tokenizer_digest: str,
+    card: str = "",
+    threads: int = 1,
+    precision: str = "float32",
+    training: dict[str, Any] | None = None,
+) -> Config:
+    """Commit a model to ``folder``, in place of the one it holds; ModelError if it cannot be written."""
+    from safetensors.numpy import save
+
+    from chekhov import __version__
+
+    make_folder(folder)
+    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    model_file = f"model-{digest(data)[:8]}.safetensors"
+    tokenizer_file = "tokenizer.json"
+    if (folder / tokenizer_file).is_file() and (folder / tokenizer_file).read_bytes() != tokenizer:
+        tokenizer_file = f"tokenizer-{digest(tokenizer)[:8]}.json"  # the old one stays whole until the commit
+    files = {model_file: data, tokenizer_file: tokenizer}
+    for name, content in files.items():
+        if not (folder / name).is_file() or digest((folder / name).read_bytes()) != digest(content):
+            write_file(folder / name, content)
+    config = Config(
+        format=FORMAT,
+        chekhov=__version__,
+        kind=kind,
+        sizes=sizes,
+        model=model_file,
+        tokenizer=tokenizer_file,
+        tokenizer_digest=tokenizer_digest,
+        files={name: StoredFile(len(content), digest(content)) for name, content in files.items()},
+        threads=threads,
+        precision=precision,
+        training=training or {},
+    )
+    write_file(folder / "config.json", json.dumps(msgspec.to_builtins(config), ensure_ascii=False, indent=2).encode())
+    if card:
+        write_file(folder / "README.md", card.encode())
+    sweep(folder, config)
+    return config
+
+
+def sweep(folder: Path, config: Config) -> None:
+    """Remove what a commit has replaced and what a crash has left; only under names that this module gives."""
+    for path in folder.iterdir():
+        ours = path.name.startswith(TEMPORARY) or (
+            path.name not in config.files
+            and path.name.startswith(("model-", "tokenizer"))
+            and path.suffix in {".safetensors", ".json"}
+        )
+        if ours and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def read_config(folder: Path) -> Config:
+    """config.json, checked; ModelError where the folder is no model of ours."""
+    path = folder / "config.json"
+    mend = "give the folder that `chekhov train ... -o` wrote"
+    if not folder.exists():
+        raise ModelError("E-MODEL-001", "there is no such folder", where=str(folder), mend=mend)
+    if not folder.is_dir():
+        raise ModelError("E-MODEL-002", "this is a file, a model is a folder", where=str(folder), mend=mend)
+    if not path.is_file():
+        raise ModelError("E-MODEL-003", "the folder holds no config.json", where=str(folder), mend=mend)
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ModelError("E-MODEL-004", "config.json is larger than any that chekhov writes", where=str(path), mend=mend)
+    try:
+        config = msgspec.json.decode(path.read_bytes(), type=Config)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ModelError("E-MODEL-005", "not a config.json of chekhov", where=str(path), why=str(error), mend=mend) from error
+    if config.format > FORMAT:
+        why = f"written by chekhov {config.chekhov} in format {config.format}; this version reads up to {FORMAT}"
+        raise ModelError("E-MODEL-006", "the model is newer than this program", where=str(path), why=why, mend="upgrade chekhov")
+    for name in (config.model, config.tokenizer):
+        if name not in config.files or Path(name).name != name:
+            raise ModelError("E-MODEL-007", f"config.json names no such file {name!r}", where=str(path), mend=mend)
+    return config
+
+
+def read_folder(folder: Path) -> tuple[Config, Arrays, bytes]:
+    """config, arrays, tokenizer.json; sizes and digests checked before anything is believed."""
+    config = read_config(folder)
+    for name in config.files:
+        check_file(folder, name, config.files[name], remembered=True)
+    return config, read_arrays(folder / config.model), (folder / config.tokenizer).read_bytes()
+
+
+def read_arrays(path: Path) -> Arrays:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError, KeyError, OSError) as error:
+        why, mend = str(error), "train the model again, or copy it again from its source"
+        raise ModelError("E-MODEL-008", "the arrays cannot be read", where=str(path), why=why, mend=mend) from error
+
+
+def check_file(folder: Path, name: str, expected: StoredFile, *, remembered: bool) -> None:
+    """Size, then digest: always for small files, once per (path, size, time, inode) for large ones."""
+    path, mend = folder / name, "copy the folder again from its source, or train again"
+    if Path(name).name != name or path.is_symlink() or not path.is_file():
+        raise ModelError("E-MODEL-009", "the file is missing or is no plain file", where=str(path), mend=mend)
+    status = path.stat()
+    if status.st_size != expected.bytes:
+        what = f"the file has {status.st_size} bytes, config.json says {expected.bytes}"
+        raise ModelError("E-MODEL-010", what, where=str(path), mend=mend)
+    memory = _memory(path) if remembered and status.st_size > FULL_DIGEST_BYTES else None
+    if memory is not None and memory.is_file() and memory.read_text() == expected.blake2b:
+        return
+    hasher = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            hasher.update(block)
+    if hasher.hexdigest() != expected.blake2b:
+        raise ModelError("E-MODEL-011", "the file is damaged: its digest differs from config.json", where=str(path), mend=mend)
+    if memory is not None:
+        try:
+            memory.parent.mkdir(parents=True, exist_ok=True)
+            write_file(memory, expected.blake2b.encode())
+        except (OSError, ChekhovError):
+            return  # a cache that cannot be written only costs time
+
+
+def _memory(path: Path) -> Path:
+    from platformdirs import user_cache_path
+
+    status = path.stat()
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ino}"
+    return user_cache_path("chekhov") / "digests" / digest(key.encode())

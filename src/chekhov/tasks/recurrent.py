@@ -1,0 +1,160 @@
+"""Train a recurrent language model on a corpus, with the baselines beside it and samples while it learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chekhov.errors import check_range
+from chekhov.tasks.corpus import Corpus
+from chekhov.tasks.text_model import TextModel, require_torch
+from chekhov.tokens.tokenizer import Tokenizer
+from chekhov.types import Ids
+
+BASELINES = ((1, "unigram"), (3, "3-gram Kneser-Ney"))
+SAMPLE_TOKENS = {"characters": 120}  # else 25
+
+
+def train_recurrent(
+    kind: str,
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    ids: Ids,
+    folder: Path,
+    *,
+    seed: int,
+    training: dict[str, Any],
+    note: Callable[[str], None],
+    hidden_size: int = 256,
+    num_layers: int = 1,
+    embedding_size: int = 128,
+    dropout: float = 0.0,
+    batch_size: int = 16,
+    sequence_length: int = 64,
+    epochs: int | None = None,
+    time: float | None = None,
+    lr: float = 8e-3,
+    clip: float = 1.0,
+    weight_decay: float = 0.01,
+    patience: int = 6,
+    precision: str = "auto",
+    threads: int = 1,
+    resume: bool = False,
+    quiet: bool = False,
+    baselines: bool = True,
+    **unknown: Any,
+) -> TextModel:
+    """The net at its best on the validation part; ``folder`` holds it at every moment, and a checkpoint to resume from.
+
+    Ends after ``epochs`` or ``time`` wall seconds of training steps (5 minutes if neither is given), or when
+    ``patience`` validations in a row were no better. On Ctrl-C or SIGTERM it keeps the best; ``training['stopped_by']``.
+    """
+    from chekhov.errors import UsageError
+
+    if unknown:
+        raise UsageError("E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h")
+    check_range("threads", threads, 1, 1024)
+    require_torch()
+    import torch
+
+    from chekhov.recurrent.language_model import RecurrentLM
+    from chekhov.training.loop import Plan, train_loop
+    from chekhov.training.precision import choose_precision
+    from chekhov.training.progress import Watcher
+
+    torch.set_num_threads(threads)
+    plan = Plan(
+        batch_size=batch_size,
+        sequence_length=sequence_length,
+        epochs=epochs,
+        time=300.0 if epochs is None and time is None else time,
+        lr=lr,
+        clip=clip,
+        weight_decay=weight_decay,
+        patience=patience,
+        precision=choose_precision(precision),
+        seed=seed,
+    )
+    plan.check()
+    torch.manual_seed(seed)
+    model = RecurrentLM(
+        kind,
+        tokenizer.vocabulary.size,
+        embedding_size=embedding_size,
+        hidden_size=hidden_size,
+        num_layers=num_layers,
+        dropout=dropout,
+    )
+    found = TextModel(model, tokenizer, training, plan.precision)
+    valid_ids = tokenizer.encode_all(corpus.valid)
+    if len(valid_ids) < 2:
+        note("the text is too short for a validation part: the best model is chosen on the training text")
+        valid_ids = ids
+    per_token = sum(map(len, corpus.train)) / len(ids)
+    with Watcher(quiet=quiet) as watcher:
+        if baselines:
+            for line in baseline_lines(ids, valid_ids, tokenizer, per_token):
+                watcher.say(line)
+        training["stopped_by"] = ""
+        report = train_loop(
+            model,
+            ids,
+            valid_ids,
+            plan,
+            characters_per_token=per_token,
+            folder=folder,
+            resume=resume,
+            keep_best=lambda progress: keep(found, folder),
+            watch=Companion(watcher, found),
+        )
+    training["steps"], training["tokens_seen"] = report.progress.step, report.progress.tokens
+    training["seconds"] = round(report.progress.seconds, 3)
+    training["cpu_seconds"] = round(report.progress.cpu_seconds, 3)
+    training["stopped_by"] = report.stopped_by
+    return found
+
+
+def keep(model: TextModel, folder: Path) -> None:
+    """Commit the weights of this moment; they are the best so far."""
+    weights = model.model.training  # type: ignore[attr-defined]
+    model.model.eval()  # type: ignore[attr-defined]
+    model.save(folder)
+    model.model.train(weights)  # type: ignore[attr-defined]
+
+
+def baseline_lines(ids: Ids, valid_ids: Ids, tokenizer: Tokenizer, characters_per_token: float) -> list[str]:
+    """What a net has to beat: the unigram and a Kneser-Ney trigram on the same ids, in bits per character."""
+    from chekhov.evaluation.perplexity import token_log_probs
+    from chekhov.ngram.model import train_ngram
+
+    lines = []
+    for order, name in BASELINES:
+        model = train_ngram(ids, order=order, vocab_size=tokenizer.vocabulary.size)
+        nats = -float(token_log_probs(model, valid_ids).astype(np.float64).mean())
+        bits = nats / math.log(2) / characters_per_token
+        lines.append(f"baseline {name}: {bits:.3f} bits/char, valid {nats:.4f} nats/token, ppl {math.exp(nats):,.2f}")
+    return lines
+
+
+class Companion:
+    """Hands the log on to the watcher, and at every fourth validation shows what the net writes by now."""
+
+    def __init__(self, watcher: Any, model: TextModel):
+        self.watcher, self.model, self.validations = watcher, model, 0
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        self.watcher(record)
+        if record["valid_loss"] is None or self.watcher.quiet:
+            return
+        self.validations += 1
+        if self.validations % 5 == 1:
+            net: Any = self.model.model
+            net.eval()
+            size = SAMPLE_TOKENS.get(self.model.tokenizer.name, 25)
+            text = self.model.generate(max_tokens=size, temperature=0.8, seed=record["step"])
+            net.train()
+            self.watcher.say("  sample: " + " ".join(text.split()))

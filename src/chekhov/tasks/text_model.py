@@ -1,0 +1,174 @@
+"""Text in, text out: a language model and its tokenizer as one thing that can generate, score and be saved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chekhov.errors import ModelError, UsageError
+from chekhov.evaluation.perplexity import Evaluation, evaluate, token_log_probs
+from chekhov.mixture import Mixture
+from chekhov.saving import Config, read_folder, save_folder
+from chekhov.tasks.card import model_card
+from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json
+from chekhov.types import UNK, Arrays, LanguageModel
+
+RECURRENT = ("lstm",)
+
+
+@dataclass(frozen=True)
+class Score:
+    """log p of every token of one text, in nats, from the initial state, ``</s>`` where the text ends."""
+
+    text: str
+    tokens: list[str]
+    log_probs: list[float]
+    oov: list[bool]
+
+    @property
+    def total_log_prob(self) -> float:
+        return math.fsum(self.log_probs)
+
+    @property
+    def perplexity(self) -> float:
+        nats = -self.total_log_prob / max(1, len(self.tokens))
+        return math.inf if nats > 700 else math.exp(nats)
+
+    def as_json(self) -> dict[str, Any]:
+        rows = zip(self.tokens, self.log_probs, self.oov, strict=True)
+        tokens = [
+            {"token": token, "log_prob": finite(p), "surprisal_bits": finite(-p / math.log(2)), "oov": oov}
+            for token, p, oov in rows
+        ]
+        totals = {"total_log_prob": finite(self.total_log_prob), "perplexity": finite(self.perplexity)}
+        return {"schema": 1, "text": self.text, "tokens": tokens, **totals}
+
+
+@dataclass
+class TextModel:
+    """A model that reads and writes text. ``training`` says how it came to be (it goes into config.json and card)."""
+
+    model: LanguageModel[Any]
+    tokenizer: Tokenizer
+    training: dict[str, Any] = field(default_factory=dict)
+    precision: str = "float32"
+    stored_bytes: int = 0
+    name: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.model.kind
+
+    def generate(self, prompt: str = "", **flags: Any) -> str:
+        """One sampled continuation of ``prompt`` as text, the prompt included; flags as `tasks.generate.generate`."""
+        from chekhov.tasks.generate import generate
+
+        return generate(self, prompt, **flags)[0].text
+
+    def score(self, text: str) -> Score:
+        """The natural-log probability of every token of ``text``."""
+        ids = self.tokenizer.encode(text)
+        log_probs = token_log_probs(self.model, ids).astype(np.float64)
+        tokens = self.tokenizer.segment(text)
+        return Score(text, tokens, log_probs.tolist(), (ids == UNK).tolist())
+
+    def evaluate(self, texts: str | Sequence[str]) -> Evaluation:
+        """The text, or each of several, as a document of a corpus."""
+        documents = [texts] if isinstance(texts, str) else list(texts)
+        return evaluate(self.model, self.tokenizer, documents, name=self.name, stored_bytes=self.stored_bytes)
+
+    def save(self, folder: str | Path) -> Config:
+        """Commit to ``folder`` in place of what it holds; `ModelError` if it cannot be written."""
+        folder = Path(folder)
+        config = save_folder(
+            folder,
+            kind=self.kind,
+            sizes=self.model.sizes(),
+            arrays=self.model.arrays(),
+            tokenizer=self.tokenizer.to_json(),
+            tokenizer_digest=self.tokenizer.digest,
+            card=model_card(self.kind, self.model, self.tokenizer, self.training),
+            precision=self.precision,
+            training=self.training,
+        )
+        self.name = self.name or folder.name
+        self.stored_bytes = sum(stored.bytes for stored in config.files.values())
+        return config
+
+
+def load(folder: str | Path) -> TextModel:
+    """The model of a folder. Every size and digest is checked first; nothing is unpickled or imported by name.
+
+    Raises `ModelError` naming the file and the mend.
+    """
+    folder = Path(folder)
+    config, arrays, tokenizer_bytes = read_folder(folder)
+    tokenizer = tokenizer_from_json(tokenizer_bytes, where=str(folder / config.tokenizer))
+    if tokenizer.digest != config.tokenizer_digest:
+        raise ModelError("E-MODEL-015", "the tokenizer is not the one that the model was trained with", where=str(folder))
+    model = build_model(config.kind, config.sizes, arrays, where=folder)
+    if model.vocab_size != tokenizer.vocabulary.size:
+        what = f"the model has {model.vocab_size} tokens, its tokenizer {tokenizer.vocabulary.size}"
+        raise ModelError("E-MODEL-016", what, where=str(folder), mend="train the model again")
+    size = sum(stored.bytes for stored in config.files.values())
+    return TextModel(model, tokenizer, config.training, config.precision, size, folder.name)
+
+
+def build_model(kind: str, sizes: dict[str, Any], arrays: Arrays, *, where: Path) -> LanguageModel[Any]:
+    """A model from what config.json and the arrays hold; the one place where a kind becomes a class."""
+    try:
+        return _builder(kind)(sizes, arrays, where)
+    except (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ModelError("E-MODEL-017", f"the sizes of the {kind} do not make a model", where=str(where), why=why) from error
+
+
+def _builder(kind: str) -> Callable[[dict[str, Any], Arrays, Path], LanguageModel[Any]]:
+    if kind == "chain":
+        from chekhov.ngram.chain import Chain
+
+        return lambda sizes, arrays, where: Chain.from_arrays(sizes, arrays)
+    if kind == "ngram":
+        from chekhov.ngram.model import NGram
+
+        return lambda sizes, arrays, where: NGram.from_arrays(sizes, arrays)
+    if kind in RECURRENT:
+        require_torch()
+        from chekhov.recurrent.language_model import RecurrentLM
+
+        return lambda sizes, arrays, where: RecurrentLM.from_arrays(sizes, arrays)
+    if kind == "mixture":
+        return _mixture
+    raise ModelError("E-MODEL-018", f"the kind {kind!r} is unknown to this version", mend="upgrade chekhov")
+
+
+def _mixture(sizes: dict[str, Any], arrays: Arrays, where: Path) -> Mixture:
+    parts = []
+    for index, part in enumerate(sizes["components"]):
+        prefix = f"{index}."
+        own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        if part["kind"] == "mixture":
+            raise ModelError("E-MODEL-019", "a mixture inside a mixture", where=str(where), mend="mix the parts at once")
+        parts.append(build_model(part["kind"], part["sizes"], own, where=where))
+    return Mixture(parts, arrays["weights"].tolist())
+
+
+def require_torch() -> None:
+    try:
+        import torch
+    except ImportError as error:
+        mend = "pip install 'chekhov[neural]'"
+        raise UsageError("E-SETUP-001", "recurrent models need PyTorch, which is not installed", mend=mend) from error
+    torch.set_num_threads(1)  # small recurrent steps: a second thread waits more than it works
+
+
+def finite(value: float) -> float | None:
+    """JSON has no infinity: null stands for it."""
+    return value if math.isfinite(value) else None
+
+

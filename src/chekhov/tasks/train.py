@@ -1,0 +1,178 @@
+"""Train any model on any text in one call; the keyword arguments are the flags of ``chekhov train``."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import chekhov
+from chekhov.errors import ModelError, UsageError, check_range
+from chekhov.saving import locked, read_config
+from chekhov.tasks.corpus import Corpus, read_corpus
+from chekhov.tasks.text_model import RECURRENT, TextModel
+from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_tokenizer
+from chekhov.types import Ids, LanguageModel
+
+KINDS = ("chain", "ngram", *RECURRENT)
+UNITS = {"chain": "whitespace", "ngram": "words"}  # the nets read characters
+Note = Callable[[str], None]
+Paths = str | Path | Sequence[str | Path]
+
+
+def train(
+    kind: str,
+    text: Paths,
+    *,
+    out: str | Path | None = None,
+    valid: Paths = (),
+    test: Paths = (),
+    split: str | None = None,
+    tokens: str | None = None,
+    vocab_size: int | None = None,
+    lowercase: bool = False,
+    literal_unk: str = "word",
+    tokenizer: str | Path | None = None,
+    encoding: str | None = None,
+    chapter_compatible: bool = False,
+    seed: int = 0,
+    overwrite: bool = False,
+    command: str = "",
+    note: Note = lambda message: None,
+    **settings: Any,
+) -> TextModel:
+    """Train a ``chain``, an ``ngram`` or an ``lstm`` on ``text`` and, if ``out`` is given, save it there.
+
+    ``settings`` are those of the kind: ``order`` and ``smoothing``, or those of `tasks.recurrent.train_recurrent`.
+    Raises `UsageError` for a flag out of range, `TextError` for a text that cannot be used, `ModelError` where the
+    folder cannot be written or is in use.
+    """
+    if kind not in KINDS:
+        raise UsageError("E-TRAIN-006", f"the model kind {kind!r} is unknown", mend=f"one of {', '.join(KINDS)}")
+    check_range("seed", seed, 0, (1 << 63) - 1)
+    # The chapter's program reads the whole file, BOM and all; a chain does too unless a part is asked to be kept aside.
+    demo = any(str(source).startswith("demo:") for source in listed(text))
+    whole = kind == "chain" and not (split or listed(valid) or listed(test) or demo) or chapter_compatible
+    with ExitStack() as stack:
+        folder = Path(out or stack.enter_context(tempfile.TemporaryDirectory(prefix="chekhov-")))
+        check_free(folder, kind, anew=not (overwrite or settings.get("resume")))
+        corpus = read_corpus(
+            listed(text),
+            valid=listed(valid),
+            test=listed(test),
+            split="none" if whole else split,
+            seed=seed,
+            encoding=encoding,
+            keep_bom=whole,
+            note=note,
+        )
+        stack.enter_context(locked(folder))
+        started, cpu_started = time.monotonic(), time.process_time()
+        unit = tokens or UNITS.get(kind, "characters")
+        if tokenizer is not None:
+            found = read_tokenizer(Path(tokenizer))
+        else:
+            found = new_tokenizer(corpus, kind, unit, vocab_size=vocab_size, lowercase=lowercase, literal_unk=literal_unk)
+        training: dict[str, Any] = {
+            "name": Path(out).name if out else kind,
+            "chekhov": chekhov.__version__,
+            "text": corpus.name,
+            "text_digest": corpus.digest,
+            "split": corpus.split,
+            "seed": seed,
+            "command": command,
+            "notes": [],
+            "floor": corpus.floor,
+            "floor_bits_per_character": corpus.floor_bits_per_character,
+        }
+        training = {key: value for key, value in training.items() if value is not None and value != ""}
+
+        def noted(message: str) -> None:
+            training["notes"].append(message)
+            note(message)
+
+        ids = found.encode_all(corpus.train)
+        if len(ids) == 0:
+            raise UsageError("E-TRAIN-007", "the training part of the text has no tokens", mend="give more text")
+        if kind in RECURRENT:
+            from chekhov.tasks.recurrent import train_recurrent
+
+            model = train_recurrent(
+                kind, corpus, found, ids, folder, seed=seed, training=training, note=noted, **settings
+            )
+        else:
+            model = TextModel(count(kind, found, ids, note=noted, **settings), found, training)
+            training["seconds"] = round(time.monotonic() - started, 3)
+            training["cpu_seconds"] = round(time.process_time() - cpu_started, 3)
+        for part, texts in (("valid", corpus.valid), ("test", corpus.test)):
+            if texts:
+                training[part] = model.evaluate(texts).as_json()
+        model.save(folder)
+        model.name = training["name"]
+        return model
+
+
+def check_free(folder: Path, kind: str, *, anew: bool) -> None:
+    """A model that took a night is not written over because a name was used twice."""
+    if anew and (folder / "config.json").exists():
+        mend = "choose another folder, or --overwrite it" + (", or --resume its run" if kind in RECURRENT else "")
+        raise ModelError("E-SAVE-002", "the folder already holds a model", where=str(folder), mend=mend)
+
+
+def count(
+    kind: str,
+    tokenizer: Tokenizer,
+    ids: Ids,
+    *,
+    order: int | None = None,
+    smoothing: str = "modified-kneser-ney",
+    note: Note = lambda message: None,
+    **unknown: Any,
+) -> LanguageModel[Any]:
+    """A chain (default order 1) or an n-gram (5 on words, 7 on characters) from the ids of its training text."""
+    if unknown:
+        raise UsageError("E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h")
+    size = tokenizer.vocabulary.size
+    if kind == "chain":
+        from chekhov.ngram.chain import train_chain
+
+        can_start = np.array([i > 2 and not token.islower() for i, token in enumerate(tokenizer.vocabulary)])
+        return train_chain(ids, order=1 if order is None else order, vocab_size=size, can_start=can_start)
+    from chekhov.ngram.model import train_ngram
+
+    default = 7 if tokenizer.name == "characters" else 5
+    model = train_ngram(ids, order=default if order is None else order, vocab_size=size, smoothing=smoothing)
+    for message in model.notes:
+        note(message)
+    return model
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of another model, so that the two can be compared and mixed."""
+    path = folder / read_config(folder).tokenizer
+    return tokenizer_from_json(path.read_bytes(), where=str(path))
+
+
+def new_tokenizer(
+    corpus: Corpus, kind: str, unit: str, *, vocab_size: int | None, lowercase: bool, literal_unk: str
+) -> Tokenizer:
+    """A tokenizer made from the training part alone. Nets on words keep 20,000 types of count 2 and more."""
+    net_on_words = kind in RECURRENT and unit != "characters"
+    return train_tokenizer(
+        unit,
+        corpus.train,
+        vocab_size=vocab_size or (20_000 if net_on_words else None),
+        min_count=2 if net_on_words else 1,
+        lowercase=lowercase,
+        literal_unk=literal_unk,
+        lines=kind != "chain",
+    )
+
+
+def listed(value: Paths) -> list[str | Path]:
+    return [value] if isinstance(value, (str, Path)) else list(value)

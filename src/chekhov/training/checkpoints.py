@@ -1,0 +1,106 @@
+"""A stopped run is a checkpoint: everything that the next step depends on, so that resuming is bit-exact.
+
+``checkpoint.json`` is its commit point and names ``checkpoint-<8 hex>.safetensors`` with the weights, the optimiser's
+moments, the carried state and the state of the random generator; numbers and the best so far are in the JSON.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from chekhov.errors import TrainingError
+from chekhov.recurrent.language_model import RecurrentLM
+from chekhov.saving import StoredFile, check_file, digest, read_arrays, write_file
+from chekhov.state import leaves, map_state
+from chekhov.types import Arrays
+
+
+class Progress(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a run stands. Losses are in nats per token."""
+
+    step: int = 0
+    total_steps: int = 0  # 0 while --time is still being calibrated
+    tokens: int = 0
+    loss_sum: float = 0.0  # since the last line of the log
+    loss_count: int = 0
+    best_loss: float | None = None
+    best_step: int = 0
+    bad_validations: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    finished: bool = False
+
+
+class CheckpointFile(msgspec.Struct, forbid_unknown_fields=True):
+    file: str
+    stored: StoredFile
+    progress: Progress
+    plan: dict[str, Any]
+    data_digest: str
+
+
+def save_checkpoint(
+    folder: Path,
+    model: RecurrentLM,
+    best: dict[str, torch.Tensor],
+    optimiser: torch.optim.Optimizer,
+    carry: Any,
+    progress: Progress,
+    plan: dict[str, Any],
+    data_digest: str,
+) -> None:
+    from safetensors.numpy import save
+
+    arrays: Arrays = {f"model.{name}": array for name, array in model.arrays().items()}
+    arrays.update({f"best.{name}": tensor.numpy() for name, tensor in best.items()})
+    for index, state in optimiser.state_dict()["state"].items():
+        for name, value in state.items():
+            arrays[f"optimiser.{index}.{name}"] = value.detach().numpy()
+    if carry is not None:
+        arrays.update({f"carry.{index}": leaf.numpy() for index, leaf in enumerate(leaves(carry))})
+    arrays["generator"] = torch.get_rng_state().numpy()
+    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    name = f"checkpoint-{digest(data)[:8]}.safetensors"
+    write_file(folder / name, data)
+    record = CheckpointFile(name, StoredFile(len(data), digest(data)), progress, plan, data_digest)
+    write_file(folder / "checkpoint.json", msgspec.json.format(msgspec.json.encode(record), indent=2))
+    for path in folder.glob("checkpoint-*.safetensors"):
+        if path.name != name:
+            path.unlink(missing_ok=True)
+
+
+def read_checkpoint(folder: Path) -> tuple[CheckpointFile, Arrays]:
+    path = folder / "checkpoint.json"
+    mend = "start anew without --resume"
+    if not path.is_file():
+        why = "a run leaves one at each validation"
+        raise TrainingError("E-RESUME-001", "there is no checkpoint to resume from", where=str(folder), why=why, mend=mend)
+    try:
+        record = msgspec.json.decode(path.read_bytes(), type=CheckpointFile)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise TrainingError("E-RESUME-002", "checkpoint.json is damaged", where=str(path), why=str(error), mend=mend) from error
+    check_file(folder, record.file, record.stored, remembered=False)
+    return record, read_arrays(folder / record.file)
+
+
+def restore(arrays: Arrays, model: RecurrentLM, optimiser: torch.optim.Optimizer) -> Any:
+    """Put the checkpoint's arrays back; returns the carry (None if the run had none yet)."""
+    weights = {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}
+    model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
+    state = optimiser.state_dict()
+    for name, array in arrays.items():
+        if name.startswith("optimiser."):
+            _, index, key = name.split(".", 2)
+            state["state"].setdefault(int(index), {})[key] = torch.from_numpy(np.array(array))
+    optimiser.load_state_dict(state)
+    torch.set_rng_state(torch.from_numpy(np.array(arrays["generator"])))
+    if "carry.0" not in arrays:
+        return None
+    parts = iter([torch.from_numpy(np.array(arrays[f"carry.{i}"])) for i in range(sum("carry." in n for n in arrays))])
+    batch_size = arrays["carry.0"].shape[0]
+    return map_state(lambda _: next(parts), model.stack.initial_state(batch_size))

@@ -1,0 +1,302 @@
+"""The one training loop: windows of truncated BPTT, clipping, AdamW, cosine schedule, validation, early stop.
+
+Everything that a step depends on is a function of the step number or stands in the checkpoint; so a run that was
+interrupted and resumed ends with the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from chekhov.batches.streams import Streams
+from chekhov.errors import TrainingError, UsageError, check_range
+from chekhov.recurrent.language_model import RecurrentLM
+from chekhov.saving import digest, save_error, write_file
+from chekhov.training.checkpoints import Progress, read_checkpoint, restore, save_checkpoint
+from chekhov.training.objectives import next_token
+from chekhov.training.schedules import cosine
+from chekhov.types import Ids
+
+CALIBRATION_SECONDS = 3.0
+WARMUP_STEPS = 20
+VALIDATIONS = 20  # in a run
+LOGS_PER_VALIDATION = 4
+VALIDATION_TOKENS = 40_000  # enough to see a trend; the final evaluation reads everything
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of a run, as they are stored in its checkpoint. ``time`` is wall seconds of training steps."""
+
+    batch_size: int = 16
+    sequence_length: int = 64
+    epochs: int | None = None
+    time: float | None = None
+    lr: float = 8e-3
+    clip: float = 1.0
+    weight_decay: float = 0.01
+    patience: int = 6
+    precision: str = "float32"
+    seed: int = 0
+
+    def check(self) -> None:
+        check_range("batch-size", self.batch_size, 1, 1 << 16)
+        check_range("sequence-length", self.sequence_length, 1, 1 << 20)
+        check_range("lr", self.lr, 1e-8, 10.0)
+        check_range("clip", self.clip, 1e-6, 1e6)
+        check_range("weight-decay", self.weight_decay, 0.0, 1.0)
+        check_range("patience", self.patience, 0, 1 << 20)
+        check_range("seed", self.seed, 0, (1 << 63) - 1)
+        if self.epochs is not None and self.time is not None:
+            raise UsageError("E-TRAIN-001", "both --epochs and --time are given", mend="give one of them")
+        if self.epochs is not None:
+            check_range("epochs", self.epochs, 1, 1 << 20)
+        if self.time is not None:
+            check_range("time", self.time, 0.1, 1e8)
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run ended."""
+
+    progress: Progress
+    stopped_by: str  # "" at the planned end, "patience", "SIGINT", "SIGTERM"
+
+
+def train_loop(
+    model: RecurrentLM,
+    train_ids: Ids,
+    valid_ids: Ids,
+    plan: Plan,
+    *,
+    characters_per_token: float,
+    folder: Path,
+    resume: bool,
+    keep_best: Callable[[Progress], None],
+    watch: Callable[[dict[str, Any]], None],
+) -> Report:
+    """Train ``model`` in place; at the end it holds the best weights.
+
+    ``keep_best`` is called with the model at its best so far (it saves it); ``watch`` gets every log record.
+    Raises TrainingError at the first loss or gradient that is not finite, naming the step; the best model stays.
+    """
+    plan.check()
+    streams = Streams(train_ids, batch_size=plan.batch_size, sequence_length=plan.sequence_length, seed=plan.seed)
+    data_digest = digest(np.ascontiguousarray(train_ids).tobytes() + valid_ids.tobytes())
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=plan.lr, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=True
+    )
+    run = _Run(
+        model, streams, valid_ids, plan, characters_per_token, folder, optimiser, data_digest, keep_best, watch
+    )
+    if resume:
+        run.resume()
+    else:
+        torch.manual_seed(plan.seed)
+        run.progress.total_steps = plan.epochs * streams.windows if plan.epochs else 0
+        write_log(folder, [])
+    with interrupts() as interrupted:
+        return run.go(interrupted)
+
+
+class _Run:
+    """A run under way: what `train_loop` was given, and where it stands."""
+
+    def __init__(
+        self,
+        model: RecurrentLM,
+        streams: Streams,
+        valid_ids: Ids,
+        plan: Plan,
+        characters_per_token: float,
+        folder: Path,
+        optimiser: torch.optim.Optimizer,
+        data_digest: str,
+        keep_best: Callable[[Progress], None],
+        watch: Callable[[dict[str, Any]], None],
+    ):
+        self.model, self.streams, self.valid_ids, self.plan, self.folder = model, streams, valid_ids, plan, folder
+        self.characters_per_token = characters_per_token
+        self.optimiser, self.data_digest, self.keep_best, self.watch = optimiser, data_digest, keep_best, watch
+        self.progress, self.carry = Progress(), None  # type: Progress, Any
+        self.objective = next_token(model, plan.precision)
+        self.best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+    def resume(self) -> None:
+        record, arrays = read_checkpoint(self.folder)
+        if record.data_digest != self.data_digest:
+            what = "the text is not the one that this run was started on"
+            raise TrainingError("E-RESUME-003", what, where=str(self.folder), mend="give the same text, or start anew")
+        if record.plan != asdict(self.plan):
+            changed = [name for name, value in asdict(self.plan).items() if record.plan.get(name) != value]
+            what = f"the settings differ from the run's: {', '.join(changed)}"
+            raise TrainingError("E-RESUME-004", what, where=str(self.folder), mend="give the same flags, or start anew")
+        self.progress, self.carry = record.progress, restore(arrays, self.model, self.optimiser)
+        best = {n.removeprefix("best."): a for n, a in arrays.items() if n.startswith("best.")}
+        self.best = {n: torch.from_numpy(np.array(a)) for n, a in best.items()} or self.best
+        write_log(self.folder, [line for line in read_log(self.folder) if line["step"] <= self.progress.step])
+
+    def go(self, interrupted: Callable[[], str]) -> Report:
+        p, stopped_by = self.progress, ""
+        clock, cpu_clock = time.monotonic() - p.seconds, time.process_time() - p.cpu_seconds
+        self.model.train()
+        while not (p.finished or stopped_by):
+            norm, rate = self.step()
+            p.seconds, p.cpu_seconds = time.monotonic() - clock, time.process_time() - cpu_clock
+            if p.total_steps == 0:
+                self.calibrate()
+            validating = self.due(LOGS_PER_VALIDATION)
+            if validating or self.due(1):
+                self.log(norm, rate, self.validate() if validating else None)
+            p.finished = p.step == p.total_steps or bool(self.plan.patience) and p.bad_validations >= self.plan.patience
+            stopped_by = interrupted()
+            if validating or stopped_by:
+                self.checkpoint()
+            clock, cpu_clock = time.monotonic() - p.seconds, time.process_time() - p.cpu_seconds  # steps alone count
+        if p.best_loss is None:  # stopped before the first validation: what there is, is the best
+            self.validate()
+        self.model.load_state_dict(self.best)
+        self.model.eval()
+        return Report(p, stopped_by)
+
+    def step(self) -> tuple[float, float]:
+        p, plan = self.progress, self.plan
+        rate = plan.lr * cosine(p.step, p.total_steps, warmup_steps=WARMUP_STEPS)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        batch = self.streams.batch(p.step)
+        loss, self.carry = self.objective(batch, self.carry)
+        value = float(loss.detach())
+        self.optimiser.zero_grad(set_to_none=True)
+        if math.isfinite(value):
+            loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip))
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            what = f"the {'loss' if not math.isfinite(value) else 'gradient'} is not finite at step {p.step + 1}"
+            kept = f"the best model so far, of step {p.best_step}" if p.best_loss is not None else ""
+            mend = f"a smaller learning rate, --lr {plan.lr / 4:g}, or a smaller --clip"
+            raise TrainingError("E-TRAIN-003", what, where=str(self.folder), mend=mend, kept=kept)
+        self.optimiser.step()
+        p.step += 1
+        p.tokens += batch.targets.size
+        p.loss_sum += value
+        p.loss_count += 1
+        return norm, rate
+
+    def calibrate(self) -> None:
+        """After 3 seconds the number of steps that fit into --time is fixed, and with it the schedule."""
+        p, budget = self.progress, self.plan.time or 60.0
+        if p.seconds >= min(CALIBRATION_SECONDS, budget / 2) and p.step >= 2:
+            p.total_steps = max(p.step + 1, round(p.step * budget / p.seconds))
+
+    def due(self, logs: int) -> bool:
+        """Eighty lines of log in a run, every fourth with a validation; counted in steps, so that resuming keeps them."""
+        p = self.progress
+        interval = logs * max(1, p.total_steps // (LOGS_PER_VALIDATION * VALIDATIONS))
+        return p.total_steps > 0 and (p.step % interval == 0 or p.step == p.total_steps)
+
+    def log(self, norm: float, rate: float, valid_loss: float | None) -> None:
+        p = self.progress
+        loss = p.loss_sum / p.loss_count
+        p.loss_sum, p.loss_count = 0.0, 0
+        record = {
+            "schema": 1,
+            "step": p.step,
+            "total_steps": p.total_steps,
+            "tokens": p.tokens,
+            "loss": loss,
+            "valid_loss": valid_loss,
+            "best": valid_loss is not None and p.best_step == p.step,
+            "perplexity": math.exp(min(loss, 700.0)),
+            "bits_per_character": loss / math.log(2) / self.characters_per_token,
+            "learning_rate": rate,
+            "gradient_norm": norm,
+            "seconds": p.seconds,
+            "cpu_seconds": p.cpu_seconds,
+            "tokens_per_second": p.tokens / max(p.seconds, 1e-9),
+            "eta": p.seconds / p.step * (p.total_steps - p.step),
+        }
+        path = self.folder / "metrics.jsonl"
+        try:
+            with path.open("ab") as file:
+                file.write(msgspec.json.encode(record) + b"\n")
+        except OSError as error:
+            raise save_error(path, error) from error
+        self.watch(record)
+
+    def validate(self) -> float:
+        p = self.progress
+        loss = validation_loss(self.model, self.valid_ids)
+        if p.best_loss is None or loss < p.best_loss:
+            p.best_loss, p.best_step, p.bad_validations = loss, p.step, 0
+            self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            self.keep_best(p)
+        else:
+            p.bad_validations += 1
+        return loss
+
+    def checkpoint(self) -> None:
+        plan = asdict(self.plan)
+        save_checkpoint(
+            self.folder, self.model, self.best, self.optimiser, self.carry, self.progress, plan, self.data_digest
+        )
+
+
+def validation_loss(model: RecurrentLM, ids: Ids) -> float:
+    """Nats per token on the first 40,000 tokens, cut into up to 32 rows that each start from the neutral state."""
+    ids = ids[:VALIDATION_TOKENS]
+    rows = max(1, min(32, len(ids) // 256))
+    rows_ids = ids[: len(ids) // rows * rows].reshape(rows, -1)
+    training = model.training
+    model.eval()
+    log_probs, _ = model.score(model.initial_state(rows), rows_ids)
+    model.train(training)
+    return float(-log_probs.astype(np.float64).mean())
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "metrics.jsonl"
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    records = []
+    for line in lines:
+        try:
+            records.append(msgspec.json.decode(line))
+        except msgspec.MsgspecError:
+            break  # the torn last line of a killed run
+    return records
+
+
+def write_log(folder: Path, records: list[dict[str, Any]]) -> None:
+    write_file(folder / "metrics.jsonl", b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+
+
+@contextmanager
+def interrupts() -> Iterator[Callable[[], str]]:
+    """The first Ctrl-C or SIGTERM ends the run after the step in hand; a second one acts at once."""
+    caught: list[str] = []
+
+    def handler(number: int, frame: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(signal.Signals(number).name)
+
+    try:
+        before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: the caller's signals are the caller's
+        before = {}
+    try:
+        yield lambda: caught[0] if caught else ""
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
