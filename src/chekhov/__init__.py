@@ -1,9 +1,9 @@
 """chekhov: language models from Markov chains to LSTMs, trained on your own text.
 
-    model = chekhov.train("lstm", "stories.txt", time="5m")
-    print(model.generate("В октябре", max_tokens=200, seed=1))
-    model.save("my-model")
-    chekhov.load("my-model").score("Дядя Ваня").perplexity
+model = chekhov.train("lstm", "stories.txt", time="5m")
+print(model.generate("В октябре", max_tokens=200, seed=1))
+model.save("my-model")
+chekhov.load("my-model").score("Дядя Ваня").perplexity
 """
 
 from __future__ import annotations

@@ -76,7 +76,9 @@ def fit_weights(log_probs: NDArray[np.float32], *, tolerance: float = 1e-9, roun
     """
     logs = log_probs[:, np.isfinite(log_probs).any(axis=0)].astype(np.float64)
     if logs.shape[1] == 0:
-        raise ModelError("E-MIX-004", "no held-out token has a probability under any model", mend="give other --valid text")
+        raise ModelError(
+            "E-MIX-004", "no held-out token has a probability under any model", mend="give other --valid text"
+        )
     probabilities = np.exp(logs - logs.max(axis=0))
     weights = np.full(len(logs), 1 / len(logs))
     for _ in range(rounds):
@@ -87,5 +89,3 @@ def fit_weights(log_probs: NDArray[np.float32], *, tolerance: float = 1e-9, roun
         if done:
             break
     return weights / weights.sum()
-
-

@@ -210,14 +210,20 @@ def read_config(folder: Path) -> Config:
     if not path.is_file():
         raise ModelError("E-MODEL-003", "the folder holds no config.json", where=str(folder), mend=mend)
     if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise ModelError("E-MODEL-004", "config.json is larger than any that chekhov writes", where=str(path), mend=mend)
+        raise ModelError(
+            "E-MODEL-004", "config.json is larger than any that chekhov writes", where=str(path), mend=mend
+        )
     try:
         config = msgspec.json.decode(path.read_bytes(), type=Config)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise ModelError("E-MODEL-005", "not a config.json of chekhov", where=str(path), why=str(error), mend=mend) from error
+        raise ModelError(
+            "E-MODEL-005", "not a config.json of chekhov", where=str(path), why=str(error), mend=mend
+        ) from error
     if config.format > FORMAT:
         why = f"written by chekhov {config.chekhov} in format {config.format}; this version reads up to {FORMAT}"
-        raise ModelError("E-MODEL-006", "the model is newer than this program", where=str(path), why=why, mend="upgrade chekhov")
+        raise ModelError(
+            "E-MODEL-006", "the model is newer than this program", where=str(path), why=why, mend="upgrade chekhov"
+        )
     for name in (config.model, config.tokenizer):
         if name not in config.files or Path(name).name != name:
             raise ModelError("E-MODEL-007", f"config.json names no such file {name!r}", where=str(path), mend=mend)
@@ -260,7 +266,9 @@ def check_file(folder: Path, name: str, expected: StoredFile, *, remembered: boo
         while block := file.read(1 << 20):
             hasher.update(block)
     if hasher.hexdigest() != expected.blake2b:
-        raise ModelError("E-MODEL-011", "the file is damaged: its digest differs from config.json", where=str(path), mend=mend)
+        raise ModelError(
+            "E-MODEL-011", "the file is damaged: its digest differs from config.json", where=str(path), mend=mend
+        )
     if memory is not None:
         try:
             memory.parent.mkdir(parents=True, exist_ok=True)

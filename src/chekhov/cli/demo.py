@@ -57,5 +57,3 @@ def sample(model: TextModel, seed: int) -> str:
     from chekhov.tasks.generate import generate
 
     return " / ".join(item.text.strip() for item in generate(model, num=3, seed=seed, **flags))
-
-

@@ -25,7 +25,10 @@ def generate(
     num: Annotated[int, typer.Option(help="Samples, one after the other.")] = 1,
     allow_unk: Annotated[bool, typer.Option("--allow-unk", help="Let <unk> be drawn.")] = False,
     chapter_compatible: Annotated[
-        bool, typer.Option("--chapter-compatible", help="A chain: what the chapter's program prints under np.random.seed(N).")
+        bool,
+        typer.Option(
+            "--chapter-compatible", help="A chain: what the chapter's program prints under np.random.seed(N)."
+        ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One object a sample.")] = False,
 ) -> None:

@@ -32,7 +32,9 @@ def info(
     rows += [(name, training[name]) for name in ("text", "split", "command", "cpu_seconds") if training.get(name)]
     for part in ("valid", "test"):
         if figures := training.get(part):
-            line = f"perplexity {number(figures['perplexity'])}, {number(figures['bits_per_character'], 3)} bits/character"
+            line = (
+                f"perplexity {number(figures['perplexity'])}, {number(figures['bits_per_character'], 3)} bits/character"
+            )
             rows.append((part, line))
     rows += [("note", text) for text in training.get("notes", [])]
     for name, value in rows:

@@ -59,7 +59,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: that is its right
         sys.exit(0)
     except MemoryError:
-        fail(ChekhovError("E-MEMORY-001", "there is not enough memory", mend="a smaller text, --order or --hidden-size"))
+        fail(
+            ChekhovError("E-MEMORY-001", "there is not enough memory", mend="a smaller text, --order or --hidden-size")
+        )
     except OSError as error:
         where = str(error.filename or "")
         fail(ChekhovError("E-SYSTEM-001", error.strerror or "the system refused", where=where, mend="see the reason"))

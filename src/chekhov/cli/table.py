@@ -58,7 +58,9 @@ def perplexity_marks(results: Sequence[Evaluation]) -> list[str]:
 def footnotes(results: Sequence[Evaluation], floor: float | None) -> list[str]:
     lines = []
     if floor:
-        lines.append(f"floor {floor:.3f} bits/char: the entropy of the grammar that wrote the text; no model can beat it")
+        lines.append(
+            f"floor {floor:.3f} bits/char: the entropy of the grammar that wrote the text; no model can beat it"
+        )
     if any(perplexity_marks(results)):
         lines.append("' other tokens than the first row: compare bits/char, not perplexity")
     if any(result.star for result in results):
@@ -66,5 +68,7 @@ def footnotes(results: Sequence[Evaluation], floor: float | None) -> list[str]:
     for result in results:
         if result.zero_probability_tokens:
             share = 100 * result.zero_probability_tokens / result.tokens
-            lines.append(f"inf: {result.model} has no smoothing; {share:.1f} % of the tokens never followed their context")
+            lines.append(
+                f"inf: {result.model} has no smoothing; {share:.1f} % of the tokens never followed their context"
+            )
     return lines

@@ -11,13 +11,14 @@ import typer
 from chekhov.cli.output import command_line, note, number, parse_time, print_json, say
 from chekhov.errors import UsageError
 
-app = typer.Typer(
-    help="Train a model on a text and save it as a folder.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(help="Train a model on a text and save it as a folder.", no_args_is_help=True, rich_markup_mode=None)
 
 Texts = Annotated[list[str], typer.Argument(metavar="TEXT...", help="Files, folders, globs, .gz, - or demo:NAME.")]
 Out = Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="The model folder to write.")]
-Tokens = Annotated[str | None, typer.Option(help="words, whitespace or characters. [chain: whitespace, ngram: words, lstm: characters]")]
+Tokens = Annotated[
+    str | None,
+    typer.Option(help="words, whitespace or characters. [chain: whitespace, ngram: words, lstm: characters]"),
+]
 VocabSize = Annotated[int | None, typer.Option(help="Keep the most frequent tokens only. [nets on words: 20000]")]
 Valid = Annotated[list[str], typer.Option(help="Validation text, in place of a split.")]
 Test = Annotated[list[str], typer.Option(help="Test text, in place of a split.")]
@@ -26,7 +27,9 @@ Seed = Annotated[int, typer.Option(help="Of the split, the weights and the order
 Encoding = Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")]
 Lowercase = Annotated[bool, typer.Option("--lowercase", help="Fold case.")]
 LiteralUnk = Annotated[str, typer.Option(help="A literal <unk> in the text is a word, unknown, or refuse.")]
-TokenizerFrom = Annotated[str | None, typer.Option("--tokenizer", metavar="DIR", help="Use the tokenizer of this model.")]
+TokenizerFrom = Annotated[
+    str | None, typer.Option("--tokenizer", metavar="DIR", help="Use the tokenizer of this model.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the model that the folder holds.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No talk on stderr.")]
@@ -38,7 +41,8 @@ def chain(
     out: Out,
     order: Annotated[int, typer.Option(help="Words of context: order 1 is a bigram model (n = order + 1).")] = 1,
     chapter_compatible: Annotated[
-        bool, typer.Option("--chapter-compatible", help="Read exactly what the chapter's program reads: no split, BOM kept.")
+        bool,
+        typer.Option("--chapter-compatible", help="Read exactly what the chapter's program reads: no split, BOM kept."),
     ] = False,
     tokens: Tokens = None,
     vocab_size: VocabSize = None,
@@ -62,7 +66,9 @@ def chain(
 def ngram(
     text: Texts,
     out: Out,
-    order: Annotated[int | None, typer.Option(help="n: order 5 is four tokens of context. [words 5, characters 7]")] = None,
+    order: Annotated[
+        int | None, typer.Option(help="n: order 5 is four tokens of context. [words 5, characters 7]")
+    ] = None,
     smoothing: Annotated[str, typer.Option(help="modified-kneser-ney.")] = "modified-kneser-ney",
     tokens: Tokens = None,
     vocab_size: VocabSize = None,
@@ -134,10 +140,20 @@ def run(kind: str, *, text: list[str], out: str, json: bool, quiet: bool, **sett
     figures = training.get("valid") or training.get("test") or {}
     stopped = training.get("stopped_by", "")
     if json:
-        keep = ("perplexity", "perplexity_without_oov", "cross_entropy", "bits_per_character", "bits_per_byte", "tokens", "oov")
+        keep = (
+            "perplexity",
+            "perplexity_without_oov",
+            "cross_entropy",
+            "bits_per_character",
+            "bits_per_byte",
+            "tokens",
+            "oov",
+        )
         record = {key: figures.get(key) for key in keep}
         times = {key: training.get(key) for key in ("seconds", "cpu_seconds", "steps", "stopped_by")}
-        print_json({"schema": 1, "kind": kind, "model": out, "parameters": model.model.parameter_count, **record, **times})
+        print_json(
+            {"schema": 1, "kind": kind, "model": out, "parameters": model.model.parameter_count, **record, **times}
+        )
     elif not quiet:
         say(f"{kind}: {model.model.parameter_count:,} parameters, {training['cpu_seconds']:.1f} CPU-seconds -> {out}")
         if figures:

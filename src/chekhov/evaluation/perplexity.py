@@ -1,9 +1,9 @@
 """How well a model predicts a text: cross-entropy, perplexity, bits per character (DESIGN.md's definitions, one each).
 
-    cross_entropy       nats per token, <unk> at its probability, </s> counted
-    perplexity          exp(cross_entropy); perplexity_without_oov leaves the unknown tokens out
-    bits_per_character  all that it takes to write the text down: -log2 p of every token, and for each unknown token
-                        its spelling besides (oov_bits), over all code points, blanks and line breaks included
+cross_entropy       nats per token, <unk> at its probability, </s> counted
+perplexity          exp(cross_entropy); perplexity_without_oov leaves the unknown tokens out
+bits_per_character  all that it takes to write the text down: -log2 p of every token, and for each unknown token
+                    its spelling besides (oov_bits), over all code points, blanks and line breaks included
 """
 
 from __future__ import annotations

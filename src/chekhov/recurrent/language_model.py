@@ -123,7 +123,9 @@ class RecurrentLM(nn.Module):
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> RecurrentLM:
         if sizes.get("cell") not in CELLS:
-            raise ModelError("E-MODEL-012", f"the cell {sizes.get('cell')!r} is unknown", mend=f"known: {', '.join(CELLS)}")
+            raise ModelError(
+                "E-MODEL-012", f"the cell {sizes.get('cell')!r} is unknown", mend=f"known: {', '.join(CELLS)}"
+            )
         stored = sum(array.size for array in arrays.values())
         if any(sizes[a] * sizes[b] > stored for a, b in _WEIGHTS) or sizes["num_layers"] > stored:
             raise ModelError("E-MODEL-013", "config.json names larger sizes than the weights have", mend="train again")
@@ -135,7 +137,9 @@ class RecurrentLM(nn.Module):
                 what = f"the weight {name} has shape {found.get(name)}, expected {expected.get(name)}"
                 raise ModelError("E-MODEL-013", what, mend="train the model again")
             if not np.isfinite(arrays[name]).all():
-                raise ModelError("E-MODEL-014", f"the weight {name} holds NaN or infinity", mend="train the model again")
+                raise ModelError(
+                    "E-MODEL-014", f"the weight {name} holds NaN or infinity", mend="train the model again"
+                )
         model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
         return model.eval()
 

@@ -45,7 +45,9 @@ class LSTM(Cell):
 
     def step(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         w = self.weights
-        gates = torch.addmm(w.bias_ih_l0 + w.bias_hh_l0, x, w.weight_ih_l0.t()) + state.h @ w.weight_hh_l0.t()  # (B, 4H)
+        gates = (
+            torch.addmm(w.bias_ih_l0 + w.bias_hh_l0, x, w.weight_ih_l0.t()) + state.h @ w.weight_hh_l0.t()
+        )  # (B, 4H)
         i, f, g, o = gates.chunk(4, dim=1)
         c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)

@@ -43,7 +43,11 @@ def model_card(kind: str, model: LanguageModel[Any], tokenizer: Tokenizer, train
             lines += [f"| {name} | {_number(figures[name])} |" for name in FIGURES if name in figures]
     if notes := training.get("notes"):
         lines += ["", "## Notes", "", *[f"- {note}" for note in notes]]
-    lines += ["", "Use it: `chekhov generate FOLDER`, `chekhov score FOLDER`, or `chekhov.load(\"FOLDER\")` in Python.", ""]
+    lines += [
+        "",
+        'Use it: `chekhov generate FOLDER`, `chekhov score FOLDER`, or `chekhov.load("FOLDER")` in Python.',
+        "",
+    ]
     return "\n".join(lines)
 
 

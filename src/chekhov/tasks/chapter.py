@@ -20,5 +20,7 @@ def chapter_text(model: TextModel, *, seed: int, words: int = 100) -> str:
         mend = "chekhov train chain TEXT --order 1 --chapter-compatible -o DIR"
         raise UsageError("E-CHAPTER-001", "the chapter's program is a chain of order 1 on blanks", mend=mend)
     if not 0 <= seed < 1 << 32:
-        raise UsageError("E-CHAPTER-002", f"np.random.seed takes 0 to 4294967295, not {seed}", mend="give such a --seed")
+        raise UsageError(
+            "E-CHAPTER-002", f"np.random.seed takes 0 to 4294967295, not {seed}", mend="give such a --seed"
+        )
     return " ".join(chapter_walk(chain, list(model.tokenizer.vocabulary), seed=seed, words=words))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chekhov.errors import UsageError
-from chekhov.text.demo import demo_corpus
 from chekhov.text.reading import read_documents
 from chekhov.text.splits import split_documents
 
@@ -51,7 +50,11 @@ def read_corpus(
         raise UsageError("E-TEXT-000", "no text is given", mend="name a file, a folder, - or demo:rifle-ru")
     if any(name.startswith("demo:") for name in names):
         if len(names) > 1 or valid or test or split:
-            raise UsageError("E-DEMO-002", "a demo corpus stands alone: it has its own split", mend=f"give {names[0]} only")
+            raise UsageError(
+                "E-DEMO-002", "a demo corpus stands alone: it has its own split", mend=f"give {names[0]} only"
+            )
+        from chekhov.text.demo import demo_corpus
+
         demo = demo_corpus(names[0])
         parts = ([demo.train], [demo.valid], [demo.test])
         return Corpus(demo.name, *parts, "by seed", demo.floor, demo.floor_bits_per_character)

@@ -15,9 +15,7 @@ from chekhov.tasks.train import train
 Say = Callable[[str], None]
 
 
-def train_all(
-    text: str, corpus: Corpus, out: Path, *, seed: int, time: float, say: Say, note: Say
-) -> list[TextModel]:
+def train_all(text: str, corpus: Corpus, out: Path, *, seed: int, time: float, say: Say, note: Say) -> list[TextModel]:
     """Chain of order 1, Kneser-Ney n-gram, LSTM, and the mixture of the last two: all on the same training part.
 
     A generated corpus has a line for a sentence and blanks between its tokens: words. Any other text: characters,

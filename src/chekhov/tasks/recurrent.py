@@ -56,7 +56,9 @@ def train_recurrent(
     from chekhov.errors import UsageError
 
     if unknown:
-        raise UsageError("E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h")
+        raise UsageError(
+            "E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h"
+        )
     check_range("threads", threads, 1, 1024)
     require_torch()
     import torch

@@ -110,7 +110,9 @@ def load(folder: str | Path) -> TextModel:
     config, arrays, tokenizer_bytes = read_folder(folder)
     tokenizer = tokenizer_from_json(tokenizer_bytes, where=str(folder / config.tokenizer))
     if tokenizer.digest != config.tokenizer_digest:
-        raise ModelError("E-MODEL-015", "the tokenizer is not the one that the model was trained with", where=str(folder))
+        raise ModelError(
+            "E-MODEL-015", "the tokenizer is not the one that the model was trained with", where=str(folder)
+        )
     model = build_model(config.kind, config.sizes, arrays, where=folder)
     if model.vocab_size != tokenizer.vocabulary.size:
         what = f"the model has {model.vocab_size} tokens, its tokenizer {tokenizer.vocabulary.size}"
@@ -125,7 +127,9 @@ def build_model(kind: str, sizes: dict[str, Any], arrays: Arrays, *, where: Path
         return _builder(kind)(sizes, arrays, where)
     except (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError) as error:
         why = f"{type(error).__name__}: {error}"
-        raise ModelError("E-MODEL-017", f"the sizes of the {kind} do not make a model", where=str(where), why=why) from error
+        raise ModelError(
+            "E-MODEL-017", f"the sizes of the {kind} do not make a model", where=str(where), why=why
+        ) from error
 
 
 def _builder(kind: str) -> Callable[[dict[str, Any], Arrays, Path], LanguageModel[Any]]:
@@ -153,7 +157,9 @@ def _mixture(sizes: dict[str, Any], arrays: Arrays, where: Path) -> Mixture:
         prefix = f"{index}."
         own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
         if part["kind"] == "mixture":
-            raise ModelError("E-MODEL-019", "a mixture inside a mixture", where=str(where), mend="mix the parts at once")
+            raise ModelError(
+                "E-MODEL-019", "a mixture inside a mixture", where=str(where), mend="mix the parts at once"
+            )
         parts.append(build_model(part["kind"], part["sizes"], own, where=where))
     return Mixture(parts, arrays["weights"].tolist())
 
@@ -170,5 +176,3 @@ def require_torch() -> None:
 def finite(value: float) -> float | None:
     """JSON has no infinity: null stands for it."""
     return value if math.isfinite(value) else None
-
-

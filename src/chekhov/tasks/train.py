@@ -57,7 +57,7 @@ def train(
     check_range("seed", seed, 0, (1 << 63) - 1)
     # The chapter's program reads the whole file, BOM and all; a chain does too unless a part is asked to be kept aside.
     demo = any(str(source).startswith("demo:") for source in listed(text))
-    whole = kind == "chain" and not (split or listed(valid) or listed(test) or demo) or chapter_compatible
+    whole = (kind == "chain" and not (split or listed(valid) or listed(test) or demo)) or chapter_compatible
     with ExitStack() as stack:
         folder = Path(out or stack.enter_context(tempfile.TemporaryDirectory(prefix="chekhov-")))
         check_free(folder, kind, anew=not (overwrite or settings.get("resume")))
@@ -77,7 +77,9 @@ def train(
         if tokenizer is not None:
             found = read_tokenizer(Path(tokenizer))
         else:
-            found = new_tokenizer(corpus, kind, unit, vocab_size=vocab_size, lowercase=lowercase, literal_unk=literal_unk)
+            found = new_tokenizer(
+                corpus, kind, unit, vocab_size=vocab_size, lowercase=lowercase, literal_unk=literal_unk
+            )
         training: dict[str, Any] = {
             "name": Path(out).name if out else kind,
             "chekhov": chekhov.__version__,
@@ -136,7 +138,9 @@ def count(
 ) -> LanguageModel[Any]:
     """A chain (default order 1) or an n-gram (5 on words, 7 on characters) from the ids of its training text."""
     if unknown:
-        raise UsageError("E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h")
+        raise UsageError(
+            "E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h"
+        )
     size = tokenizer.vocabulary.size
     if kind == "chain":
         from chekhov.ngram.chain import train_chain

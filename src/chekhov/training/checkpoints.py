@@ -79,11 +79,15 @@ def read_checkpoint(folder: Path) -> tuple[CheckpointFile, Arrays]:
     mend = "start anew without --resume"
     if not path.is_file():
         why = "a run leaves one at each validation"
-        raise TrainingError("E-RESUME-001", "there is no checkpoint to resume from", where=str(folder), why=why, mend=mend)
+        raise TrainingError(
+            "E-RESUME-001", "there is no checkpoint to resume from", where=str(folder), why=why, mend=mend
+        )
     try:
         record = msgspec.json.decode(path.read_bytes(), type=CheckpointFile)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise TrainingError("E-RESUME-002", "checkpoint.json is damaged", where=str(path), why=str(error), mend=mend) from error
+        raise TrainingError(
+            "E-RESUME-002", "checkpoint.json is damaged", where=str(path), why=str(error), mend=mend
+        ) from error
     check_file(folder, record.file, record.stored, remembered=False)
     return record, read_arrays(folder / record.file)
 

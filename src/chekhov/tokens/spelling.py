@@ -1,0 +1,94 @@
+"""What it costs to spell a word that the vocabulary does not hold.
+
+A model that says ``<unk>`` has not yet said which word. Bits per character are comparable between models only if every
+one of them pays for that too, so an unknown word costs -log2 p(<unk>) plus the bits of its spelling given here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from chekhov.errors import ModelError
+
+CODE_POINTS = 0x110000 - 0x800  # all of Unicode but the surrogates: no text that UTF-8 can hold is impossible
+CODE_POINT_BITS = math.log2(CODE_POINTS)
+END = ""  # the symbol after the last character of a word
+
+Followers = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class SpellingModel:
+    """A character 3-gram with Witten-Bell smoothing (Witten & Bell 1991; Chen & Goodman 1999, section 2.6).
+
+        p(c | h) = (N(h c) + T(h) p(c | h')) / (N(h) + T(h))      T(h) = number of different symbols seen after h
+
+    h are the two characters before c (fewer at the start of the word), h' is h without its first; below the 1-gram
+    stands the uniform distribution over all code points and the end of the word. ``counts[h][c]`` holds N(h c) for the
+    longest h; a shorter h has the sums. ``alphabet_size`` is the number of possible characters.
+
+    Raises `ModelError` if the counts are not counts of single characters in contexts of at most two.
+    """
+
+    counts: Followers
+    alphabet_size: int = CODE_POINTS
+
+    def __post_init__(self) -> None:
+        _check(self.counts)
+
+    @cached_property
+    def _levels(self) -> list[dict[str, tuple[Counter[str], int]]]:
+        """For contexts of 0, 1 and 2 characters: context -> (N(h c) by c, N(h))."""
+        levels = [defaultdict[str, Counter[str]](Counter) for _ in range(3)]
+        for context, followers in self.counts.items():
+            for order, level in enumerate(levels):
+                level[_suffix(context, order)].update(followers)
+        return [{context: (counts, counts.total()) for context, counts in level.items()} for level in levels]
+
+    def probability(self, symbol: str, context: str) -> float:
+        """p(symbol | the word so far); `END` is the end of the word."""
+        p = 0.0 if _is_surrogate(symbol) else 1 / (self.alphabet_size + 1)
+        for order, level in enumerate(self._levels):
+            if (seen := level.get(_suffix(context, order))) is not None:
+                followers, total = seen
+                p = (followers[symbol] + len(followers) * p) / (total + len(followers))
+        return p
+
+    def bits(self, word: str) -> float:
+        """-log2 p(spelling of ``word``), its end paid. `inf` for a lone surrogate, which no text can hold."""
+        total = 0.0
+        for i, symbol in enumerate([*word, END]):
+            p = self.probability(symbol, word[max(0, i - 2) : i])
+            total += -math.log2(p) if p > 0 else math.inf
+        return total
+
+
+def train_spelling(types: Iterable[str], *, alphabet_size: int = CODE_POINTS) -> SpellingModel:
+    """The model of the spellings of ``types``: each counts once. Without any, all is uniform."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for word in types:
+        for i, symbol in enumerate([*word, END]):
+            counts[word[max(0, i - 2) : i]][symbol] += 1
+    in_order = {context: dict(sorted(counts[context].items())) for context in sorted(counts)}
+    return SpellingModel(in_order, alphabet_size)
+
+
+def _suffix(context: str, order: int) -> str:
+    return context[-order:] if order else ""
+
+
+def _is_surrogate(symbol: str) -> bool:
+    return "\ud800" <= symbol <= "\udfff"
+
+
+def _check(counts: Followers) -> None:
+    for context, followers in counts.items():
+        if len(context) > 2 or not followers:
+            raise ModelError("E-TOKEN-003", f"the spelling model has no such context as {context!r}")
+        for symbol, count in followers.items():
+            if len(symbol) > 1 or not 1 <= count <= 2**53:
+                raise ModelError("E-TOKEN-003", f"the spelling model counts {symbol!r} {count} times")

@@ -1,0 +1,99 @@
+"""tokenizer.json: what is stored of a tokenizer, written one way only, so that its digest names the tokenizer.
+
+    {"version": 1, "name": "words", "settings": {...}, "tokens": ["<unk>", "<s>", "</s>", ...], "spelling": {...}}
+
+The place of a token is its id; the first three places are reserved, and the same spelling later is a plain word.
+``spelling`` holds the trigram counts of `SpellingModel`: they are smaller than a list of the words of count 1, and do
+not depend on how many of these the vocabulary kept.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import msgspec
+
+from chekhov.errors import ModelError
+from chekhov.tokens.spelling import SpellingModel
+from chekhov.tokens.vocabulary import RESERVED, Vocabulary
+
+VERSION = 1
+
+Settings = TypeVar("Settings", bound=msgspec.Struct)
+
+
+class _Header(msgspec.Struct):
+    version: int
+    name: str
+
+
+class TokenizerFile(msgspec.Struct, forbid_unknown_fields=True):
+    version: int
+    name: str
+    settings: dict[str, bool | str]
+    tokens: list[str]
+    spelling: dict[str, dict[str, int]]
+
+
+def write(name: str, settings: msgspec.Struct, vocabulary: Vocabulary, spelling: SpellingModel | None) -> bytes:
+    """The canonical bytes of tokenizer.json."""
+    counts = {} if spelling is None else spelling.counts
+    content = TokenizerFile(
+        version=VERSION,
+        name=name,
+        settings=dict(sorted(msgspec.to_builtins(settings).items())),
+        tokens=list(vocabulary),
+        spelling={context: dict(sorted(counts[context].items())) for context in sorted(counts)},
+    )
+    return msgspec.json.encode(content)
+
+
+def digest(data: bytes) -> str:
+    """What names a tokenizer: BLAKE2b of 16 bytes over the canonical JSON, in hexadecimal."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def read(data: bytes, *, where: str) -> TokenizerFile:
+    """The checked content of a tokenizer.json. Raises `ModelError` for all that `write` could not have written."""
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+        if header.version > VERSION:
+            raise ModelError(
+                "E-TOKEN-004",
+                f"tokenizer format {header.version} is newer than {VERSION}, the newest that this chekhov reads",
+                where=where,
+                mend="upgrade chekhov",
+            )
+        content = msgspec.json.decode(data, type=TokenizerFile)
+        if msgspec.json.encode(content) != data:  # not as written: only then can a key stand twice
+            json.loads(data, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise _unreadable(str(error), where) from error
+    if content.version < 1:
+        raise _unreadable(f"there was never a format {content.version}", where)
+    if tuple(content.tokens[: len(RESERVED)]) != RESERVED:
+        raise _unreadable(f"the tokens do not begin with {', '.join(RESERVED)}", where)
+    return content
+
+
+def read_settings(content: TokenizerFile, type: type[Settings]) -> Settings:
+    """The settings of one unit. Raises ValueError for an unknown, missing or wrong one."""
+    return msgspec.convert(content.settings, type=type, strict=True)
+
+
+def read_vocabulary(content: TokenizerFile) -> Vocabulary:
+    return Vocabulary(content.tokens[len(RESERVED) :])
+
+
+def _unreadable(why: str, where: str) -> ModelError:
+    return ModelError("E-TOKEN-003", "this is not a tokenizer of chekhov", where=where, why=why[:500])
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+    return content

@@ -1,0 +1,170 @@
+"""What every tokenizer can do, how one is made from text and how one is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from chekhov.errors import ModelError, TextError, UsageError
+from chekhov.tokens import storage
+from chekhov.tokens.characters import CharacterSettings, CharacterTokenizer, train_characters
+from chekhov.tokens.marks import LiteralUnk
+from chekhov.tokens.spelling import SpellingModel
+from chekhov.tokens.vocabulary import Vocabulary
+from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, train_whitespace
+from chekhov.tokens.words import WordSettings, WordTokenizer, train_words
+from chekhov.types import Ids
+
+UNITS = ("characters", "words", "whitespace")
+
+
+class Tokenizer(Protocol):
+    """Text to ids and back. A document is a file; ``</s>`` is put by the unit's rule, ``<s>`` never."""
+
+    @property
+    def name(self) -> str:
+        """The unit: characters, words or whitespace."""
+        ...
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def lossless(self) -> bool:
+        """True if ``decode(encode(text)) == text`` for every text of known tokens."""
+        ...
+
+    @property
+    def settings(self) -> dict[str, bool | str]: ...
+
+    @property
+    def digest(self) -> str:
+        """32 hexadecimal digits: equal digests, equal ids for every text."""
+        ...
+
+    def to_json(self) -> bytes:
+        """The content of tokenizer.json, always the same bytes."""
+        ...
+
+    def segment(self, text: str) -> list[str]:
+        """The tokens of a document as strings, ``</s>`` among them: one for each id of ``encode(text)``."""
+        ...
+
+    def encode(self, document: str) -> Ids:
+        """The ids (T,) of one whole document."""
+        ...
+
+    def encode_prompt(self, text: str) -> Ids:
+        """The ids (T,) of the beginning of a document: `encode` without the last ``</s>``."""
+        ...
+
+    def encode_all(self, documents: Sequence[str]) -> Ids:
+        """The ids (T,) of all documents, one after the other."""
+        ...
+
+    def decode(self, ids: Ids) -> str:
+        """The text of ids; `ModelError` for an id outside the vocabulary."""
+        ...
+
+    def spelling_bits(self, token: str) -> float:
+        """Bits to spell ``token`` once ``<unk>`` has been said."""
+        ...
+
+
+def train_tokenizer(
+    unit: str,
+    documents: Sequence[str],
+    *,
+    vocab_size: int | None = None,
+    min_count: int = 1,
+    lowercase: bool = False,
+    literal_unk: LiteralUnk = "word",
+    lines: bool = True,
+) -> Tokenizer:
+    """A tokenizer whose vocabulary is that of ``documents``.
+
+    vocab_size: the most ids, ``<unk>``, ``<s>`` and ``</s>`` among them; rarer tokens become ``<unk>``.
+    min_count: tokens that stand fewer times in ``documents`` become ``<unk>``.
+    literal_unk: what a token ``<unk>`` of the text is: a "word", "unknown" (id 0), or "refuse" it (not for characters).
+    lines: whitespace only: a line is a sentence.
+
+    Raises `UsageError` for an unknown unit or setting, `TextError` for a text that cannot be read or has no tokens.
+    """
+    if literal_unk not in ("word", "unknown", "refuse"):
+        raise UsageError("E-TOKEN-011", f"--literal-unk {literal_unk} is unknown", mend="give word, unknown or refuse")
+    for i, document in enumerate(documents, start=1):
+        _check_surrogates(document, i)
+    sizes: dict[str, Any] = {"vocab_size": vocab_size, "min_count": min_count}
+    if unit == "characters":
+        tokenizer = train_characters(documents, CharacterSettings(lowercase), **sizes)
+    elif unit == "words":
+        tokenizer = train_words(documents, WordSettings(lowercase, literal_unk), **sizes)
+    elif unit == "whitespace":
+        tokenizer = train_whitespace(documents, WhitespaceSettings(lowercase, literal_unk, lines), **sizes)
+    else:
+        raise UsageError("E-TOKEN-005", f"--tokens {unit} is unknown", mend=f"give one of {', '.join(UNITS)}")
+    if not tokenizer.vocabulary.tokens:
+        raise TextError(
+            "E-TOKEN-008",
+            "the text has no tokens" if min_count == 1 else f"no token stands {min_count} times in the text",
+            mend="give more text",
+        )
+    return tokenizer
+
+
+def tokenizer_from_json(data: bytes, *, where: str) -> Tokenizer:
+    """The tokenizer of a tokenizer.json. Reading it runs no code and trusts nothing.
+
+    Raises `ModelError` that names ``where`` for whatever `Tokenizer.to_json` does not write.
+    """
+    content = storage.read(data, where=where)
+    build = _BUILDERS.get(content.name)
+    if build is None:
+        raise ModelError(
+            "E-TOKEN-005",
+            f"the tokenizer's name {content.name!r} is unknown",
+            where=where,
+            why=f"this chekhov knows {', '.join(UNITS)}",
+        )
+    try:
+        return build(content)
+    except ModelError as error:
+        raise ModelError(error.code, error.what, where=where, why=error.why, mend=error.mend) from error
+    except ValueError as error:  # of msgspec: a setting that is unknown, missing or of another type
+        raise ModelError("E-TOKEN-003", "this is not a tokenizer of chekhov", where=where, why=str(error)) from error
+
+
+def _characters(content: storage.TokenizerFile) -> Tokenizer:
+    if content.spelling:
+        raise ModelError("E-TOKEN-003", "a tokenizer of characters has no spelling model")
+    return CharacterTokenizer(storage.read_vocabulary(content), storage.read_settings(content, CharacterSettings))
+
+
+def _words(content: storage.TokenizerFile) -> Tokenizer:
+    settings = storage.read_settings(content, WordSettings)
+    return WordTokenizer(storage.read_vocabulary(content), SpellingModel(content.spelling), settings)
+
+
+def _whitespace(content: storage.TokenizerFile) -> Tokenizer:
+    settings = storage.read_settings(content, WhitespaceSettings)
+    return WhitespaceTokenizer(storage.read_vocabulary(content), SpellingModel(content.spelling), settings)
+
+
+_BUILDERS: dict[str, Callable[[storage.TokenizerFile], Tokenizer]] = {
+    "characters": _characters,
+    "words": _words,
+    "whitespace": _whitespace,
+}
+
+
+def _check_surrogates(document: str, number: int) -> None:
+    try:
+        document.encode()
+    except UnicodeEncodeError as error:
+        raise TextError(
+            "E-TOKEN-010",
+            f"character {error.start} is a lone surrogate",
+            where=f"document {number}, line {document.count(chr(10), 0, error.start) + 1}",
+            why="it is half of a character, and no UTF-8 file can hold it",
+            mend="take it out",
+        ) from error

@@ -1,0 +1,108 @@
+"""The set of tokens of a model, and the number of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chekhov.errors import ModelError, check_range
+from chekhov.types import BOS, EOS, UNK, Ids
+
+RESERVED = ("<unk>", "<s>", "</s>")  # the spellings of ids 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Ids 0, 1, 2 are ``<unk>``, ``<s>``, ``</s>``; ``tokens[i]`` has the id i + 3.
+
+    The three are positions, not spellings: no string is ever looked up as one of them, so that text cannot forge a
+    control token. A word of the text that is spelt ``<unk>`` is a token like any other, with an id of its own.
+
+    Raises `ModelError` for an empty or doubled token, a lone surrogate, or ``<s>`` and ``</s>`` among the tokens.
+    """
+
+    tokens: Sequence[str]
+    _ids: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        tokens = tuple(self.tokens)
+        ids = {token: i for i, token in enumerate(tokens, start=len(RESERVED))}
+        _check(tokens, ids)
+        object.__setattr__(self, "tokens", tokens)
+        object.__setattr__(self, "_ids", ids)
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], *, max_size: int | None = None, min_count: int = 1) -> Vocabulary:
+        """The most frequent tokens by falling count, ties by code point; ``max_size`` counts the three reserved ids."""
+        check_range("min_count", min_count, 1, 2**62)
+        ranked = sorted(
+            (token for token, count in counts.items() if count >= min_count), key=lambda token: (-counts[token], token)
+        )
+        if max_size is not None:
+            check_range("vocab_size", max_size, len(RESERVED) + 1, 2**31)
+            ranked = ranked[: max_size - len(RESERVED)]
+        return cls(ranked)
+
+    @property
+    def size(self) -> int:
+        """V, the three reserved ids among them."""
+        return len(RESERVED) + len(self.tokens)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __contains__(self, token: object) -> bool:
+        return token in self._ids
+
+    def __iter__(self) -> Iterator[str]:
+        """All V spellings in the order of their ids."""
+        yield from RESERVED
+        yield from self.tokens
+
+    def id(self, token: str) -> int:
+        """The id of ``token``, `UNK` if it has none."""
+        return self._ids.get(token, UNK)
+
+    def ids(self, tokens: Iterable[str]) -> Iterator[int]:
+        """The ids of many tokens."""
+        get = self._ids.get
+        return (get(token, UNK) for token in tokens)
+
+    def token(self, id: int) -> str:
+        """The spelling of an id; `ModelError` outside 0 to V - 1."""
+        if not 0 <= id < self.size:
+            raise _outside(id, self.size)
+        return RESERVED[id] if id < len(RESERVED) else self.tokens[id - len(RESERVED)]
+
+    def check_ids(self, ids: Ids) -> Ids:
+        """``ids`` as an int64 array (T,); `ModelError` if one is outside 0 to V - 1."""
+        ids = np.asarray(ids, dtype=np.int64)
+        if ids.size and not (ids.min() >= 0 and ids.max() < self.size):
+            raise _outside(int(ids[(ids < 0) | (ids >= self.size)][0]), self.size)
+        return ids
+
+
+def _outside(id: int, size: int) -> ModelError:
+    return ModelError(
+        "E-TOKEN-009",
+        f"id {id} is outside the vocabulary of {size}",
+        mend="use the tokenizer that the model was trained with",
+    )
+
+
+def _check(tokens: tuple[str, ...], ids: dict[str, int]) -> None:
+    if len(ids) != len(tokens):
+        seen: dict[str, int] = {}
+        for i, token in enumerate(tokens, start=len(RESERVED)):
+            if token in seen:
+                raise ModelError("E-TOKEN-001", f"token {token!r} stands twice, as id {seen[token]} and id {i}")
+            seen[token] = i
+    for token in ("", RESERVED[BOS], RESERVED[EOS]):
+        if token in ids:
+            raise ModelError("E-TOKEN-002", f"id {ids[token]} is {token!r}, which cannot be a token")
+    try:
+        "".join(tokens).encode()
+    except UnicodeEncodeError as error:  # a lone surrogate would fail later, when the vocabulary is written
+        raise ModelError("E-TOKEN-002", "a token holds a lone surrogate, which no UTF-8 file can") from error

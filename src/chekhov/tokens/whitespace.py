@@ -1,0 +1,117 @@
+"""Tokens are what stands between blanks: what KenLM reads, and the chapter's program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from chekhov.errors import ModelError
+from chekhov.tokens import marks, storage
+from chekhov.tokens.spelling import SpellingModel, train_spelling
+from chekhov.tokens.vocabulary import RESERVED, Vocabulary
+from chekhov.types import BOS, EOS, UNK, Ids
+
+
+class WhitespaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    lowercase: bool
+    literal_unk: marks.LiteralUnk
+    lines: bool
+
+
+@dataclass(frozen=True)
+class WhitespaceTokenizer:
+    r"""`str.split`, so every Unicode white space is a blank, NBSP too.
+
+    With ``lines`` a line is a sentence (an empty one too) and ends with ``</s>``; only ``\n`` ends a line, the ``\r``
+    before it is a blank. Without, line breaks are blanks and there is no ``</s>``.
+    """
+
+    vocabulary: Vocabulary
+    spelling: SpellingModel
+    options: WhitespaceSettings
+    name = "whitespace"
+    lossless = False
+
+    def __post_init__(self) -> None:
+        check_tokens(self.vocabulary, self.options.literal_unk)
+
+    @property
+    def settings(self) -> dict[str, bool | str]:
+        return msgspec.to_builtins(self.options)
+
+    def to_json(self) -> bytes:
+        return storage.write(self.name, self.options, self.vocabulary, self.spelling)
+
+    @property
+    def digest(self) -> str:
+        return storage.digest(self.to_json())
+
+    def segment(self, text: str) -> list[str]:
+        """The tokens of a document, one for each id of `encode`."""
+        end = [RESERVED[EOS]] if self.options.lines else []
+        return [token for sentence in split(text, self.options) for token in (*sentence, *end)]
+
+    def encode(self, document: str) -> Ids:
+        """(T,), ``</s>`` after every line; `TextError` for a literal ``<s>`` or ``</s>``."""
+        if self.options.lines:
+            return marks.encode_sentences(self.vocabulary, split(document, self.options))
+        return marks.open_last(marks.encode_sentences(self.vocabulary, split(document, self.options)))
+
+    def encode_prompt(self, text: str) -> Ids:
+        """(T,): as `encode`, but the last line is left open."""
+        return marks.open_last(self.encode(text))
+
+    def encode_all(self, documents: Sequence[str]) -> Ids:
+        """The ids of all documents, one after the other."""
+        return marks.encode_documents(self.encode, documents)
+
+    def decode(self, ids: Ids) -> str:
+        """Tokens joined by one blank; ``</s>`` is a line break."""
+        return marks.decode_sentences(self.vocabulary, ids, " ".join)
+
+    def spelling_bits(self, token: str) -> float:
+        """What an unknown ``token`` costs beyond ``<unk>``, in bits."""
+        return self.spelling.bits(token)
+
+
+def split(text: str, options: WhitespaceSettings) -> Iterator[list[str]]:
+    """The tokens of each line, or of the whole text."""
+    if options.lowercase:
+        text = text.lower()
+    refused = (RESERVED[BOS], RESERVED[EOS], *([RESERVED[UNK]] if options.literal_unk == "refuse" else []))
+    marks.check_lines(text, str.split, refused)
+    if not options.lines:
+        yield text.split()
+    elif text:
+        for line in text.removesuffix("\n").split("\n"):
+            yield line.split()
+
+
+def check_tokens(vocabulary: Vocabulary, literal_unk: marks.LiteralUnk) -> None:
+    """Raise `ModelError` if a token holds white space, or is spelt ``<unk>`` where that is no word."""
+    tokens = vocabulary.tokens
+    if len(" ".join(tokens).split()) != len(tokens):
+        token = next(token for token in tokens if token.split() != [token])
+        raise ModelError("E-TOKEN-002", f"token {token!r} holds white space")
+    if literal_unk != "word" and RESERVED[UNK] in vocabulary:
+        raise ModelError("E-TOKEN-002", f"<unk> is a word of the vocabulary in spite of literal_unk {literal_unk}")
+
+
+def train_whitespace(
+    documents: Sequence[str], options: WhitespaceSettings, *, vocab_size: int | None, min_count: int
+) -> WhitespaceTokenizer:
+    counts = marks.count(lambda document: split(document, options), documents)
+    vocabulary, spelling = from_word_counts(counts, options.literal_unk, vocab_size=vocab_size, min_count=min_count)
+    return WhitespaceTokenizer(vocabulary, spelling, options)
+
+
+def from_word_counts(
+    counts: dict[str, int], literal_unk: marks.LiteralUnk, *, vocab_size: int | None, min_count: int
+) -> tuple[Vocabulary, SpellingModel]:
+    """The vocabulary of counted words, and the spelling of those of count 1."""
+    if literal_unk == "unknown":
+        counts = {token: count for token, count in counts.items() if token != RESERVED[UNK]}
+    vocabulary = Vocabulary.from_counts(counts, max_size=vocab_size, min_count=min_count)
+    return vocabulary, train_spelling(token for token, count in counts.items() if count == 1)
