@@ -32,7 +32,7 @@ def save(folder: Path, value: float = 1.0) -> None:
 
 
 def value_of(folder: Path) -> float:
-    config, arrays, tokenizer = read_folder(folder)
+    _config, arrays, tokenizer = read_folder(folder)
     assert json.loads(tokenizer)["value"] == arrays["a"][0]
     return float(arrays["a"][0])
 
@@ -175,5 +175,5 @@ def test_a_second_writer_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 
 
 def test_write_file_says_why_it_could_not(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="Not a directory|No such file"):
+    with pytest.raises(ModelError, match=r"Not a directory|No such file"):
         write_file(tmp_path / "file" / "x", b"")

@@ -42,7 +42,7 @@ class StoredFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True):
-    """config.json: a closed schema. ``sizes`` goes to the model's ``from_arrays``, which checks it against the arrays."""
+    """config.json: a closed schema. The model's ``from_arrays`` checks ``sizes`` against the arrays."""
 
     format: int
     chekhov: str

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chekhov.batches.streams import Streams
 from chekhov.errors import UsageError
-from chekhov.types import BOS
+from chekhov.types import BOS, EOS
 
 
 @given(st.integers(1, 400), st.integers(1, 9), st.integers(1, 20))
@@ -44,3 +44,12 @@ def test_a_batch_depends_on_its_step_alone() -> None:
     one, other = (Streams(np.arange(3, 203), batch_size=3, sequence_length=7, seed=4) for _ in range(2))
     for step in (25, 3, 11, 0):
         assert np.array_equal(one.batch(step).inputs, other.batch(step).inputs)
+
+
+def test_rows_begin_where_a_sentence_begins_if_one_is_near() -> None:
+    ids = np.tile([5, 6, 7, EOS], 50)
+    streams = Streams(ids, batch_size=3, sequence_length=10, seed=2)
+    for epoch in range(4):
+        batch = streams.batch(epoch * streams.windows)
+        assert (batch.inputs[:, 0] == BOS).all()
+        assert (batch.targets[1:, 0] == 5).all()

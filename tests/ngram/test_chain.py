@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -26,7 +27,7 @@ def chapter_program(text: str, seed: int, words: int = 100) -> list[str]:
     np.random.seed(seed)
     corpus = text.split()
     followers: dict[str, list[str]] = {}
-    for word, following in zip(corpus, corpus[1:], strict=False):
+    for word, following in itertools.pairwise(corpus):
         followers.setdefault(word, []).append(following)
     word = np.random.choice(corpus)
     while word.islower():
@@ -123,7 +124,7 @@ def test_probabilities_are_relative_frequencies(corpus: list[int], order: int) -
 
 
 def test_only_the_last_k_tokens_count() -> None:
-    chain, tokens = chain_of(TEXT + " " + TEXT, 2)
+    chain, _tokens = chain_of(TEXT + " " + TEXT, 2)
     tail = chain.corpus[10:14]
     first = chain.score(chain.initial_state(1), np.concatenate([chain.corpus[5:10], tail])[None])[1]
     second = chain.score(chain.initial_state(1), tail[None])[1]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from chekhov.recurrent.lstm import LSTM, LSTMState, step_by_step
+from chekhov.recurrent.cell import Cell
+from chekhov.recurrent.lstm import LSTM, LSTMState
 from chekhov.recurrent.stack import Stack
 from chekhov.testing import check_cell
 
@@ -23,7 +24,7 @@ def test_the_formula_equals_torch_and_so_do_its_gradients() -> None:
     ours.weights.load_state_dict(theirs.state_dict())
     xs = torch.randn(3, 11, 5, dtype=torch.float64)
     mix = torch.randn(3, 11, 7, dtype=torch.float64)
-    outputs, last = step_by_step(ours, xs, ours.initial_state(3))
+    outputs, last = Cell.unroll(ours, xs, ours.initial_state(3))
     expected, (h, c) = theirs(xs)
     torch.testing.assert_close(outputs, expected, atol=1e-12, rtol=0)
     torch.testing.assert_close(last, LSTMState(h[0], c[0]), atol=1e-12, rtol=0)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chekhov.errors import UsageError
-from chekhov.types import BOS, Ids
+from chekhov.types import BOS, EOS, Ids
 
 
 class Batch(NamedTuple):
@@ -19,9 +19,9 @@ class Batch(NamedTuple):
 class Streams:
     """Truncated BPTT's diet: row b is contiguous over batches (Mikolov 2012; char-rnn's batching).
 
-    Each row starts as a text does, with <s> from the neutral state. The tail of fewer than B tokens that does not fill
-    a row is left out; every epoch after the first cuts the rows elsewhere (the text rotated by a draw from ``seed``),
-    so no token is left out twice and no window is seen twice. `batch` is a function of the step alone: nothing to save.
+    Each row starts as a text does, with <s> from the neutral state, and where sentences are short at the beginning of
+    one. The tail of fewer than B tokens that does not fill a row is left out; every epoch after the first cuts the rows
+    elsewhere (the text rotated by a draw from ``seed``). `batch` is a function of the step alone: nothing to save.
     """
 
     def __init__(self, ids: Ids, *, batch_size: int, sequence_length: int, seed: int = 0):
@@ -48,5 +48,12 @@ class Streams:
 
     def _cut(self, epoch: int) -> Ids:
         shift = 0 if epoch == 0 else int(np.random.default_rng([self.seed, epoch]).integers(len(self.ids)))
-        text = np.roll(self.ids, -shift)[: self.batch_size * self.row_length].reshape(self.batch_size, -1)
-        return np.concatenate([np.full((self.batch_size, 1), BOS, np.int64), text], axis=1)
+        text = np.roll(self.ids, -shift)
+        starts = np.arange(self.batch_size) * self.row_length
+        beginnings = 1 + np.flatnonzero(text[:-1] == EOS)
+        if len(beginnings):
+            following = beginnings[np.minimum(np.searchsorted(beginnings, starts), len(beginnings) - 1)]
+            near = (following >= starts) & (following - starts < self.row_length // 4)
+            starts = np.where((starts > 0) & near, following, starts)
+        places = (starts[:, None] + np.arange(self.row_length)) % len(text)
+        return np.concatenate([np.full((self.batch_size, 1), BOS, np.int64), text[places]], axis=1)

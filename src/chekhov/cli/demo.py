@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,7 +24,7 @@ def demo(
     """Train a Markov chain, a Kneser-Ney n-gram, an LSTM and their mixture; compare them; let each write."""
     from chekhov.cli.table import model_table
     from chekhov.tasks.corpus import read_corpus
-    from chekhov.tasks.demo import train_all, verdict
+    from chekhov.tasks.demo import held_out_floor, train_all, verdict
 
     corpus = read_corpus([text], seed=seed, split=None, note=note)
     size = sum(map(len, corpus.train))
@@ -37,7 +37,7 @@ def demo(
             print_json(result.as_json())
         return
     seconds = [model.training.get("cpu_seconds", 0.0) for model in models]
-    floor = corpus.floor_bits_per_character
+    floor = held_out_floor(corpus.name, held_out) if corpus.floor else None
     print()
     model_table(results, floor=floor, training=seconds, title=f"{corpus.name}, held-out part ({corpus.split})")
     print()
@@ -51,7 +51,7 @@ def demo(
 def sample(model: TextModel, seed: int) -> str:
     """A few lines by the model, on one line."""
     characters = model.tokenizer.name == "characters"
-    flags = {"max_tokens": 240 if characters else 40, "temperature": 0.8 if characters else 1.0}
+    flags: dict[str, Any] = {"max_tokens": 240 if characters else 40, "temperature": 0.8 if characters else 1.0}
     if model.kind == "chain" or characters:
         return " ".join(model.generate(seed=seed, **flags).split())
     from chekhov.tasks.generate import generate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,7 +25,10 @@ def info(
         return
     size = sum(stored.bytes for stored in config.files.values())
     training = config.training
-    rows = [("kind", config.kind), ("format", f"{config.format}, written by chekhov {config.chekhov}")]
+    rows: list[tuple[str, Any]] = [
+        ("kind", config.kind),
+        ("format", f"{config.format}, written by chekhov {config.chekhov}"),
+    ]
     rows += [(name, value) for name, value in config.sizes.items() if isinstance(value, (int, float, str))]
     rows += [("weights", value) for value in [training.get("weights")] if value]
     rows += [("bytes on disk", f"{size:,}"), ("tokenizer", config.tokenizer_digest), ("precision", config.precision)]

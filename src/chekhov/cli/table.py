@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -39,19 +40,20 @@ def model_table(
             number(result.bits_per_character, 3) + result.star,
         ]
         if floor:
-            row.append("" if result.star else f"+{100 * (result.bits_per_character / floor - 1):.1f} %")
+            over = result.bits_per_character / floor - 1
+            row.append(f"+{100 * over:.1f} %{result.star}" if math.isfinite(over) else "inf")
         row += [f"{training[index]:.1f}"] if training else []
         row.append(f"{result.tokens_per_second:,.0f}")
         table.add_row(*row, style="bold green" if result.bits_per_character == best else None)
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     console.print(table)
     for line in footnotes(results, floor):
-        console.print(line, style="dim", markup=False)
+        console.print(line, style="dim", markup=False, soft_wrap=True)
 
 
 def perplexity_marks(results: Sequence[Evaluation]) -> list[str]:
-    """Perplexities compare only between equal tokenizers: each further tokenizer gets a mark of its own."""
-    digests = list(dict.fromkeys(result.tokenizer_digest for result in results))
+    """Perplexities compare only between equal tokenizers: each but the commonest gets a mark."""
+    digests = [digest for digest, _ in Counter(result.tokenizer_digest for result in results).most_common()]
     return ["'" * digests.index(result.tokenizer_digest) for result in results]
 
 
@@ -59,16 +61,20 @@ def footnotes(results: Sequence[Evaluation], floor: float | None) -> list[str]:
     lines = []
     if floor:
         lines.append(
-            f"floor {floor:.3f} bits/char: the entropy of the grammar that wrote the text; no model can beat it"
+            f"floor {floor:.3f} bits/char: what the grammar that wrote this text needs for it (inside algorithm)"
         )
     if any(perplexity_marks(results)):
-        lines.append("' other tokens than the first row: compare bits/char, not perplexity")
+        lines.append("' other tokens than the rest: compare bits/char, not perplexity")
     if any(result.star for result in results):
-        lines.append("* counted over its own tokens only, blanks and line breaks not paid for in full")
-    for result in results:
-        if result.zero_probability_tokens:
-            share = 100 * result.zero_probability_tokens / result.tokens
-            lines.append(
-                f"inf: {result.model} has no smoothing; {share:.1f} % of the tokens never followed their context"
-            )
+        lines.append("* does not pay for every blank and line break: not the whole text to the letter")
+    lines += [zeros(result) for result in results if result.zero_probability_tokens]
     return lines
+
+
+def zeros(result: Evaluation) -> str:
+    """Why a perplexity is infinite; and, where the zeros are few enough to leave out, what it would be."""
+    count, tokens = result.zero_probability_tokens, result.tokens
+    line = f"inf: {result.model} gives {count:,} of {tokens:,} tokens no chance: in training they never followed their context"
+    if count < tokens / 100:
+        line += f"; without them {result.bits_per_character_without_zeros:.3f} bits/char"
+    return line

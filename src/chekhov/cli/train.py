@@ -159,7 +159,8 @@ def run(kind: str, *, text: list[str], out: str, json: bool, quiet: bool, **sett
         if figures:
             say(
                 f"held-out ({training['split']}): perplexity {number(figures['perplexity'])}, "
-                f"{number(figures['bits_per_character'], 3)} bits/character, {figures['oov']} of {figures['tokens']:,} unknown"
+                f"{number(figures['bits_per_character'], 3)} bits/character, "
+                f"{figures['oov']:,} of {figures['tokens']:,} tokens unknown"
             )
         if stopped not in ("", "patience"):
             say(f"stopped by {stopped} at step {training['steps']:,}; the best model is kept. To go on:")

@@ -24,7 +24,11 @@ BLOCK = 1 << 16  # tokens scored at once
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of one model on one text. ``lossless`` False or kind chain: compare bits per character with care (*)."""
+    """Figures of one model on one text.
+
+    ``lossless``: the tokens give this text back to the letter. ``bits_per_character_without_zeros`` leaves the tokens
+    of probability 0 out: what an unsmoothed model would have if it had never met them.
+    """
 
     model: str
     kind: str
@@ -37,6 +41,7 @@ class Evaluation:
     perplexity: float
     perplexity_without_oov: float
     bits_per_character: float
+    bits_per_character_without_zeros: float
     bits_per_byte: float
     oov_bits: float
     zero_probability_tokens: int
@@ -82,6 +87,7 @@ def evaluate(
     oov_bits = sum(map(tokenizer.spelling_bits, unknown_tokens(tokenizer, texts, documents)))
     characters, size = sum(map(len, texts)), sum(len(text.encode()) for text in texts)
     total = -float(log_probs.sum())
+    possible = -float(log_probs[np.isfinite(log_probs)].sum())
     tokens = len(ids)
     bits = total / math.log(2) + oov_bits
     entropy = total / tokens if tokens else math.nan
@@ -98,16 +104,22 @@ def evaluate(
         perplexity=_exp(entropy),
         perplexity_without_oov=_exp(known),
         bits_per_character=bits / characters if characters else math.nan,
+        bits_per_character_without_zeros=(possible / math.log(2) + oov_bits) / characters if characters else math.nan,
         bits_per_byte=bits / size if size else math.nan,
         oov_bits=oov_bits,
         zero_probability_tokens=int(np.isneginf(log_probs).sum()),
-        lossless=tokenizer.lossless,
+        lossless=tokenizer.lossless or gives_back(tokenizer, texts, documents),
         tokenizer=tokenizer.name,
         tokenizer_digest=tokenizer.digest,
         seconds=seconds,
         cpu_seconds=cpu_seconds,
         tokens_per_second=tokens / max(seconds, 1e-9),
     )
+
+
+def gives_back(tokenizer: Tokenizer, texts: Sequence[str], documents: Sequence[Ids]) -> bool:
+    """Whether a tokenizer that is lossy in general loses nothing of these texts."""
+    return all(tokenizer.decode(ids) == text for text, ids in zip(texts, documents, strict=True))
 
 
 def unknown_tokens(tokenizer: Tokenizer, texts: Sequence[str], documents: Sequence[Ids]) -> Iterator[str]:

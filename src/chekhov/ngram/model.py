@@ -122,7 +122,7 @@ class NGram:
 
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> NGram:
-        """Raises ModelError for tables whose numbers do not fit together: a corrupt table must not walk out of bounds."""
+        """Raises `ModelError` for tables whose numbers do not fit together: none may lead out of bounds."""
         order, V, smoothing = sizes["order"], sizes["vocab_size"], sizes["smoothing"]
         names = {f"log_probs.{n}" for n in range(1, order + 1)} | {f"log_backoffs.{n}" for n in range(1, order)}
         if set(arrays) != names | {f"keys.{n}" for n in range(2, order + 1)}:

@@ -1,6 +1,6 @@
 """Interpolated modified Kneser-Ney smoothing, with the conventions of KenLM's lmplz.
 
-    p(w | c) = (a(c w) - D(a(c w))) / a(c .)  +  gamma(c) p(w | c')       a: adjusted counts, c': c without its first word
+    p(w | c) = (a(c w) - D(a(c w))) / a(c .)  +  gamma(c) p(w | c')       a: adjusted counts; c': c less its first word
     gamma(c) = (D1 N1(c .) + D2 N2(c .) + D3 N3+(c .)) / a(c .)
     below the unigrams: 1 / (V - 1), <unk> and </s> among the V - 1 words, <s> not
     D_k      = k - (k + 1) Y t_{k+1} / t_k,   Y = t_1 / (t_1 + 2 t_2)     t_k: number of n-grams with a = k

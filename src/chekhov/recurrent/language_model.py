@@ -7,6 +7,7 @@ Inside, tensors (`forward`); at the boundary the contract of ``chekhov.types`` i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from chekhov.recurrent.cell import Cell
 from chekhov.recurrent.lstm import LSTM
 from chekhov.recurrent.stack import Stack
 from chekhov.state import map_state
-from chekhov.types import BOS, Arrays, Ids, LogProbs
+from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
 
 CELLS: dict[str, Callable[[int, int], Cell]] = {"lstm": LSTM}
 _WEIGHTS = (("vocab_size", "embedding_size"), ("hidden_size", "hidden_size"), ("vocab_size", "hidden_size"))
@@ -55,15 +56,19 @@ class RecurrentLM(nn.Module):
         self.cell, self.vocab_size, self.dropout = cell, vocab_size, dropout
         self.embedding = nn.Embedding(vocab_size, embedding_size)  # unit variance
         widths = [embedding_size] + [hidden_size] * num_layers
-        self.stack = Stack([CELLS[cell](i, h) for i, h in zip(widths, widths[1:], strict=False)], dropout)
+        self.stack = Stack([CELLS[cell](i, h) for i, h in itertools.pairwise(widths)], dropout)
         self.head = nn.Linear(hidden_size, vocab_size)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, ids: Tensor, cells: Any) -> tuple[Tensor, Any]:
         """ids (B, T) -> features (B, T, H), the stack's state after them."""
-        x = F.dropout(self.embedding(ids), self.dropout, self.training)
+        x = F.dropout(self._embed(ids), self.dropout, self.training)
         features, cells = self.stack.unroll(x, cells)
         return F.dropout(features, self.dropout, self.training), cells
+
+    def _embed(self, ids: Tensor) -> Tensor:
+        """<s> and </s> share a vector: what begins here has ended there, and training sees </s> often."""
+        return self.embedding(ids.masked_fill(ids == BOS, EOS))
 
     # The contract, in NumPy.
 
@@ -81,7 +86,7 @@ class RecurrentLM(nn.Module):
     @torch.inference_mode()
     def advance(self, state: RecurrentState, tokens: Ids) -> RecurrentState:
         cells = map_state(torch.from_numpy, state.cells)
-        features, cells = self.stack.step(self.embedding(torch.from_numpy(tokens)), cells)
+        features, cells = self.stack.step(self._embed(torch.from_numpy(tokens)), cells)
         return map_state(lambda tensor: tensor.numpy(), RecurrentState(features, cells))
 
     @torch.inference_mode()
@@ -93,7 +98,7 @@ class RecurrentLM(nn.Module):
         block = max(1, min(1024, MAX_LOGITS // (B * self.vocab_size)))
         for start in range(0, T, block):
             targets = tokens[:, start : start + block]
-            outputs, cells = self.stack.unroll(self.embedding(targets), cells)
+            outputs, cells = self.stack.unroll(self._embed(targets), cells)
             before = torch.cat([features[:, None], outputs[:, :-1]], dim=1)  # the features that predict each target
             log_probs = self._log_softmax(before).gather(2, targets[..., None])
             out[:, start : start + block] = log_probs[..., 0].numpy()

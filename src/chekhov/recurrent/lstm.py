@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -33,21 +33,25 @@ class LSTM(Cell):
         self.input_size, self.hidden_size = input_size, hidden_size
         self.weights = nn.LSTM(input_size, hidden_size, batch_first=True)  # the parameters, and a fast unroll
         with torch.no_grad():
-            for gate in range(4):
-                nn.init.orthogonal_(self.weights.weight_hh_l0[gate * hidden_size : (gate + 1) * hidden_size])
-            self.weights.bias_ih_l0.zero_()
-            self.weights.bias_hh_l0.zero_()
-            self.weights.bias_ih_l0[hidden_size : 2 * hidden_size] = 1.0
+            _, U, b_ih, b_hh = self.parameters_by_letter()
+            for gate in U.chunk(4):
+                nn.init.orthogonal_(gate)
+            b_ih.zero_()
+            b_hh.zero_()
+            b_ih.chunk(4)[1].fill_(1.0)  # i, f, g, o
+
+    def parameters_by_letter(self) -> tuple[nn.Parameter, nn.Parameter, nn.Parameter, nn.Parameter]:
+        """W (4H, I), U (4H, H) and the two vectors whose sum is b, each (4H)."""
+        get = self.weights.get_parameter
+        return get("weight_ih_l0"), get("weight_hh_l0"), get("bias_ih_l0"), get("bias_hh_l0")
 
     def initial_state(self, batch_size: int) -> LSTMState:
-        zeros = self.weights.weight_hh_l0.new_zeros(batch_size, self.hidden_size)
+        zeros = self.parameters_by_letter()[1].new_zeros(batch_size, self.hidden_size)
         return LSTMState(zeros, zeros)
 
     def step(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
-        w = self.weights
-        gates = (
-            torch.addmm(w.bias_ih_l0 + w.bias_hh_l0, x, w.weight_ih_l0.t()) + state.h @ w.weight_hh_l0.t()
-        )  # (B, 4H)
+        W, U, b_ih, b_hh = self.parameters_by_letter()
+        gates = x @ W.t() + state.h @ U.t() + b_ih + b_hh  # (B, 4H)
         i, f, g, o = gates.chunk(4, dim=1)
         c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
@@ -56,8 +60,3 @@ class LSTM(Cell):
     def unroll(self, xs: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         outputs, (h, c) = self.weights(xs, (state.h[None].contiguous(), state.c[None].contiguous()))
         return outputs, LSTMState(h[0], c[0])
-
-
-def step_by_step(cell: LSTM, xs: Tensor, state: LSTMState) -> tuple[Tensor, Any]:
-    """The slow, obvious twin of `LSTM.unroll`: the formula in a loop."""
-    return Cell.unroll(cell, xs, state)

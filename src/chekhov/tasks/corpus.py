@@ -56,8 +56,8 @@ def read_corpus(
         from chekhov.text.demo import demo_corpus
 
         demo = demo_corpus(names[0])
-        parts = ([demo.train], [demo.valid], [demo.test])
-        return Corpus(demo.name, *parts, "by seed", demo.floor, demo.floor_bits_per_character)
+        floors = demo.floor, demo.floor_bits_per_character
+        return Corpus(demo.name, [demo.train], [demo.valid], [demo.test], "by seed", *floors)
 
     def read(paths: Sequence[str | Path]) -> list[str]:
         documents = read_documents(paths, encoding=encoding, keep_bom=keep_bom, note=note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,6 +52,15 @@ def train_all(text: str, corpus: Corpus, out: Path, *, seed: int, time: float, s
     return [chain, ngram, lstm, mixture]
 
 
+def held_out_floor(name: str, texts: Sequence[str]) -> float:
+    """Bits per character that the grammar itself needs for these texts: on average, no model can do with fewer."""
+    from chekhov.text.demo import text_floor
+
+    text = "".join(texts)
+    tokens = len(text.split()) + text.count("\n")
+    return text_floor(name.removeprefix("demo:"), text) * tokens / math.log(2) / len(text)
+
+
 def verdict(results: Sequence[Evaluation], text: str, out: str, floor: float | None) -> list[str]:
     """Who won and why, in words that the figures bear out."""
     _, ngram, lstm, mixture = results
@@ -60,15 +70,15 @@ def verdict(results: Sequence[Evaluation], text: str, out: str, floor: float | N
     if gap < 0 and floor:
         far = (ngram.bits_per_character / floor - 1, lstm.bits_per_character / floor - 1)
         lines.append(
-            f"The n-gram forgets all but its last words and stays {100 * far[0]:.1f} % above the floor; the LSTM carries "
-            f"the subject and the rifle in its state and comes to {100 * far[1]:.1f} %."
+            f"The n-gram forgets all but its last words and stays {100 * far[0]:.1f} % above the floor; "
+            f"the LSTM carries the subject and the rifle in its state and comes to {100 * far[1]:.1f} %."
         )
     elif gap < 0:
         lines.append(f"Alone, the LSTM is {-gap:.3f} bits/char better than the n-gram.")
     else:
         lines.append(
-            f"Alone, the n-gram is {gap:.3f} bits/char better than the LSTM: it has counted the whole text within a second, "
-            "the net has read it for a minute. More time or more text turns this round."
+            f"Alone, the n-gram is {gap:.3f} bits/char better than the LSTM: it has counted the whole text within a "
+            "second, the net has read it for a minute. More time or more text turns this round."
         )
     gain = min(ngram.bits_per_character, lstm.bits_per_character) - mixture.bits_per_character
     if gain > 0:

@@ -51,7 +51,7 @@ def train_recurrent(
     """The net at its best on the validation part; ``folder`` holds it at every moment, and a checkpoint to resume from.
 
     Ends after ``epochs`` or ``time`` wall seconds of training steps (5 minutes if neither is given), or when
-    ``patience`` validations in a row were no better. On Ctrl-C or SIGTERM it keeps the best; ``training['stopped_by']``.
+    ``patience`` validations in a row were no better. Ctrl-C and SIGTERM keep the best (``training['stopped_by']``).
     """
     from chekhov.errors import UsageError
 

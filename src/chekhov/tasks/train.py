@@ -16,6 +16,7 @@ from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.saving import locked, read_config
 from chekhov.tasks.corpus import Corpus, read_corpus
 from chekhov.tasks.text_model import RECURRENT, TextModel
+from chekhov.tokens.marks import LiteralUnk
 from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_tokenizer
 from chekhov.types import Ids, LanguageModel
 
@@ -36,7 +37,7 @@ def train(
     tokens: str | None = None,
     vocab_size: int | None = None,
     lowercase: bool = False,
-    literal_unk: str = "word",
+    literal_unk: LiteralUnk = "word",
     tokenizer: str | Path | None = None,
     encoding: str | None = None,
     chapter_compatible: bool = False,
@@ -163,7 +164,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def new_tokenizer(
-    corpus: Corpus, kind: str, unit: str, *, vocab_size: int | None, lowercase: bool, literal_unk: str
+    corpus: Corpus, kind: str, unit: str, *, vocab_size: int | None, lowercase: bool, literal_unk: LiteralUnk
 ) -> Tokenizer:
     """A tokenizer made from the training part alone. Nets on words keep 20,000 types of count 2 and more."""
     net_on_words = kind in RECURRENT and unit != "characters"

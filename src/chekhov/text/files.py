@@ -7,6 +7,7 @@ import os
 import stat
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from chekhov.errors import TextError
 
@@ -87,7 +88,7 @@ def _unreadable(name: str, error: OSError) -> TextError:
     )
 
 
-def _read_plain(file, name: str) -> bytearray:
+def _read_plain(file: BinaryIO, name: str) -> bytearray:
     """Read to the end; what is read must be what the file said it was, before and after."""
     before = os.fstat(file.fileno())
     data = bytearray()
@@ -110,7 +111,7 @@ def _read_plain(file, name: str) -> bytearray:
     return data
 
 
-def _read_gzip(file, name: str) -> bytearray:
+def _read_gzip(file: BinaryIO, name: str) -> bytearray:
     data = bytearray()
     try:
         with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:

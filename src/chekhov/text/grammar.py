@@ -40,7 +40,8 @@ class Grammar:
                 words.append(symbol)
                 continue
             u = rng.random()
-            for p, right in self.rules[symbol]:
+            right: tuple[Symbol, ...] = ()
+            for p, right in self.rules[symbol]:  # noqa: B007 - the rule where the sum passes u
                 u -= p
                 if u < 0:
                     break

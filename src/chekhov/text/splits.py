@@ -86,7 +86,7 @@ def _by_hash(documents: Sequence[Document], digests: Sequence[bytes], seed: int)
     description = f"{len(documents)} documents by hash (seed {seed}), {'/'.join(str(len(part)) for part in parts)}"
     if moved:
         description += f", {moved} moved so that no part is empty and training is the largest"
-    return Split(*parts, description)
+    return Split(parts[0], parts[1], parts[2], description)
 
 
 def _balance(part_of: dict[bytes, int]) -> int:
@@ -127,7 +127,7 @@ def _by_blocks(documents: Sequence[Document]) -> Split:
     if not parts[VALID]:
         return Split(list(documents), [], [], "too short to split, everything is for training")
     where = f" in each of {len(documents)} documents" if len(documents) > 1 else ""
-    return Split(*parts, f"blocks of {size:,} characters{where}, {_percentages(parts)}")
+    return Split(parts[0], parts[1], parts[2], f"blocks of {size:,} characters{where}, {_percentages(parts)}")
 
 
 def _parts_of_blocks(count: int) -> list[int]:
@@ -202,7 +202,12 @@ def _contiguous(documents: Sequence[Document], train: float, valid: float) -> Sp
             if end > start:
                 part.append(_slice(document, start, end))
         offset += length
-    return Split(*parts, f"contiguous, the first {train:.12g} of the characters for training, {_percentages(parts)}")
+    return Split(
+        parts[0],
+        parts[1],
+        parts[2],
+        f"contiguous, the first {train:.12g} of the characters for training, {_percentages(parts)}",
+    )
 
 
 def _slice(document: Document, start: int, end: int) -> Document:

@@ -32,7 +32,8 @@ def open_last(ids: Ids) -> Ids:
 
 def decode_sentences(vocabulary: Vocabulary, ids: Ids, join: Callable[[list[str]], str]) -> str:
     """``join`` of the tokens of every sentence; ``</s>`` is a line break, ``<s>`` nothing."""
-    pieces, tokens = [], []
+    pieces: list[str] = []
+    tokens: list[str] = []
     for id in vocabulary.check_ids(ids).tolist():
         if id == EOS:
             pieces.append(join(tokens) + "\n")

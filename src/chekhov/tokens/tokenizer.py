@@ -95,6 +95,7 @@ def train_tokenizer(
     for i, document in enumerate(documents, start=1):
         _check_surrogates(document, i)
     sizes: dict[str, Any] = {"vocab_size": vocab_size, "min_count": min_count}
+    tokenizer: Tokenizer
     if unit == "characters":
         tokenizer = train_characters(documents, CharacterSettings(lowercase), **sizes)
     elif unit == "words":

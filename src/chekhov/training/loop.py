@@ -157,7 +157,9 @@ class _Run:
             validating = self.due(LOGS_PER_VALIDATION)
             if validating or self.due(1):
                 self.log(norm, rate, self.validate() if validating else None)
-            p.finished = p.step == p.total_steps or (bool(self.plan.patience) and p.bad_validations >= self.plan.patience)
+            p.finished = p.step == p.total_steps or (
+                bool(self.plan.patience) and p.bad_validations >= self.plan.patience
+            )
             stopped_by = interrupted()
             if validating or stopped_by:
                 self.checkpoint()
@@ -199,7 +201,7 @@ class _Run:
             p.total_steps = max(p.step + 1, round(p.step * budget / p.seconds))
 
     def due(self, logs: int) -> bool:
-        """Eighty lines of log in a run, every fourth with a validation; counted in steps, so that resuming keeps them."""
+        """Eighty lines of log in a run, every fourth with a validation; by steps, so that resuming keeps them."""
         p = self.progress
         interval = logs * max(1, p.total_steps // (LOGS_PER_VALIDATION * VALIDATIONS))
         return p.total_steps > 0 and (p.step % interval == 0 or p.step == p.total_steps)

@@ -21,9 +21,9 @@ def describe(record: dict[str, Any]) -> str:
     """One log record as one line: the figures that a practitioner reads."""
     valid = f"  valid {record['valid_loss']:.4f}{'*' if record['best'] else ' '}" if record["valid_loss"] else ""
     return (
-        f"loss {record['loss']:.4f}{valid}  ppl {record['perplexity']:,.2f}  {record['bits_per_character']:.3f} bits/char"
-        f"  {record['tokens_per_second']:,.0f} tok/s  |g| {record['gradient_norm']:.2f}"
-        f"  lr {record['learning_rate']:.1e}  eta {clock(record['eta'])}"
+        f"loss {record['loss']:.4f}{valid}  ppl {record['perplexity']:,.2f}"
+        f"  {record['bits_per_character']:.3f} bits/char  {record['tokens_per_second']:,.0f} tok/s"
+        f"  |g| {record['gradient_norm']:.2f}  lr {record['learning_rate']:.1e}  eta {clock(record['eta'])}"
     )
 
 
