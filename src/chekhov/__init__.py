@@ -8,18 +8,13 @@ chekhov.load("my-model").score("Дядя Ваня").perplexity
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from chekhov.tasks.text_model import TextModel as TextModel
     from chekhov.tasks.text_model import load as load
     from chekhov.tasks.train import train as train
-
-try:
-    __version__ = version("chekhov")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
 
 __all__ = ["TextModel", "__version__", "load", "train"]
 
@@ -34,4 +29,8 @@ def __getattr__(name: str) -> Any:
         from chekhov.tasks import text_model
 
         return getattr(text_model, name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("chekhov")
     raise AttributeError(f"module 'chekhov' has no attribute {name!r}")

@@ -64,7 +64,7 @@ def test_planted_rifles_stand_where_they_should(name: str, distance: int) -> Non
 
 
 def test_the_filler_tells_nothing_of_the_rifle() -> None:
-    """The words between are distributed alike for every thing (chi-square over words, 8 things, far below rejection)."""
+    """The words between are distributed alike for every thing (chi-square, far below rejection)."""
     items = planted_items("rifle-ru", 12, 4000, seed=5)
     table = {answer: Counter[str]() for answer in items[0].alternatives}
     for item in items:

@@ -74,7 +74,7 @@ def footnotes(results: Sequence[Evaluation], floor: float | None) -> list[str]:
 def zeros(result: Evaluation) -> str:
     """Why a perplexity is infinite; and, where the zeros are few enough to leave out, what it would be."""
     count, tokens = result.zero_probability_tokens, result.tokens
-    line = f"inf: {result.model} gives {count:,} of {tokens:,} tokens no chance: in training they never followed their context"
+    line = f"inf: {result.model} gives {count:,} of {tokens:,} tokens no chance: they never followed their context"
     if count < tokens / 100:
         line += f"; without them {result.bits_per_character_without_zeros:.3f} bits/char"
     return line

@@ -82,6 +82,7 @@ def train_recurrent(
         seed=seed,
     )
     plan.check()
+    training["threads"] = threads
     torch.manual_seed(seed)
     model = RecurrentLM(
         kind,

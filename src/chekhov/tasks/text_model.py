@@ -93,6 +93,7 @@ class TextModel:
             tokenizer=self.tokenizer.to_json(),
             tokenizer_digest=self.tokenizer.digest,
             card=model_card(self.kind, self.model, self.tokenizer, self.training),
+            threads=self.training.get("threads", 1),
             precision=self.precision,
             training=self.training,
         )
