@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chekhov.cli.output import note, parse_time, print_json, say
+from chekhov.errors import UsageError
 
 if TYPE_CHECKING:
     from chekhov.tasks.text_model import TextModel
@@ -22,15 +23,25 @@ def demo(
     json: Annotated[bool, typer.Option("--json", help="One object a model.")] = False,
 ) -> None:
     """Train a Markov chain, a Kneser-Ney n-gram, an LSTM and their mixture; compare them; let each write."""
+    from rich.console import Console
+
     from chekhov.cli.table import model_table
+    from chekhov.saving import write_file
     from chekhov.tasks.corpus import read_corpus
     from chekhov.tasks.demo import held_out_floor, train_all, verdict
 
+    if text == "-":
+        raise UsageError("E-DEMO-004", "the demo reads its text four times, stdin only once", mend="save it in a file")
     corpus = read_corpus([text], seed=seed, split=None, note=note)
     size = sum(map(len, corpus.train))
     say(f"{corpus.name}: {size:,} characters to train on, split {corpus.split}")
     models = train_all(text, corpus, Path(out), seed=seed, time=parse_time(time) or 60.0, say=say, note=note)
     held_out = corpus.test or corpus.valid or corpus.train
+    part = (
+        f"held-out part ({corpus.split})"
+        if corpus.test or corpus.valid
+        else "the training text itself (too short to split)"
+    )
     results = [model.evaluate(held_out) for model in models]
     if json:
         for result in results:
@@ -38,14 +49,16 @@ def demo(
         return
     seconds = [model.training.get("cpu_seconds", 0.0) for model in models]
     floor = held_out_floor(corpus.name, held_out) if corpus.floor else None
-    print()
-    model_table(results, floor=floor, training=seconds, title=f"{corpus.name}, held-out part ({corpus.split})")
-    print()
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, record=True, soft_wrap=True)
+    console.print()
+    model_table(results, floor=floor, training=seconds, title=f"{corpus.name}, {part}", console=console)
     for model in models:
-        print(f"{model.name} writes: {sample(model, seed)}\n")
+        console.print(f"\n{model.name} writes: {sample(model, seed)}", markup=False)
+    console.print()
     for line in verdict(results, text, out, floor):
-        print(line)
-    sys.stdout.flush()
+        console.print(line, markup=False)
+    write_file(Path(out) / "report.txt", console.export_text().encode())
+    say(f"the same in {out}/report.txt")
 
 
 def sample(model: TextModel, seed: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ def model_table(
     floor: float | None = None,
     training: Sequence[float] = (),
     title: str | None = None,
+    console: Console | None = None,
 ) -> None:
     """Print the table on stdout, with what its marks mean below. ``floor``: bits per character; ``training``: CPU-s."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
@@ -45,7 +47,7 @@ def model_table(
         row += [f"{training[index]:.1f}"] if training else []
         row.append(f"{result.tokens_per_second:,.0f}")
         table.add_row(*row, style="bold green" if result.bits_per_character == best else None)
-    console = Console(width=None if Console().is_terminal else 120, highlight=False)
+    console = console or Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(table)
     for line in footnotes(results, floor):
         console.print(line, style="dim", markup=False, soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated, Any
 
@@ -168,5 +167,4 @@ def run(kind: str, *, text: list[str], out: str, json: bool, quiet: bool, **sett
         else:
             say(f"now: chekhov generate {out}")
     if stopped in ("SIGINT", "SIGTERM"):
-        sys.stdout.flush()
-        os._exit(130 if stopped == "SIGINT" else 143)
+        raise typer.Exit(130 if stopped == "SIGINT" else 143)

@@ -40,6 +40,7 @@ def train_all(text: str, corpus: Corpus, out: Path, *, seed: int, time: float, s
         split=split,
         seed=seed,
         time=time,
+        sequence_length=max(1, min(64, sum(map(len, corpus.train)) // 16)),
         overwrite=True,
         note=note,
     )
