@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chekhov.cli.output import note, parse_time, print_json, say
+from chekhov.cli.output import note, parse_time, print_json, program, say
 from chekhov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def demo(
     for model in models:
         console.print(f"\n{model.name} writes: {sample(model, seed)}", markup=False)
     console.print()
-    for line in verdict(results, text, out, floor):
+    for line in verdict(results, text, out, floor, program()):
         console.print(line, markup=False)
     write_file(Path(out) / "report.txt", console.export_text().encode())
     say(f"the same in {out}/report.txt")

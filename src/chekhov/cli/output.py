@@ -24,6 +24,18 @@ def print_json(record: dict[str, Any]) -> None:
     print(json.dumps(record, ensure_ascii=False, allow_nan=False), flush=True)
 
 
+def program() -> str:
+    """How this command can be called again: by its name where that is on the PATH, else by its path from here."""
+    import os
+    import shutil
+
+    if shutil.which("chekhov"):
+        return "chekhov"
+    own = os.path.join(os.path.dirname(sys.executable), "chekhov")  # noqa: PTH118, PTH120 - no pathlib in --help
+    shown = min(own, os.path.relpath(own), key=len)
+    return shlex.quote(shown) if os.path.exists(own) else "python -m chekhov"  # noqa: PTH110
+
+
 def command_line() -> str:
     """The command as it was given, for the model card."""
     return shlex.join(["chekhov", *sys.argv[1:]])

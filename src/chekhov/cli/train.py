@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import Annotated, Any
 
 import typer
 
-from chekhov.cli.output import command_line, note, number, parse_time, print_json, say
+from chekhov.cli.output import command_line, note, number, parse_time, print_json, program, say
 from chekhov.errors import UsageError
 
 app = typer.Typer(help="Train a model on a text and save it as a folder.", no_args_is_help=True, rich_markup_mode=None)
@@ -162,9 +163,10 @@ def run(kind: str, *, text: list[str], out: str, json: bool, quiet: bool, **sett
                 f"{figures['oov']:,} of {figures['tokens']:,} tokens unknown"
             )
         if stopped not in ("", "patience"):
+            again = command_line() if "--resume" in sys.argv else f"{command_line()} --resume"
             say(f"stopped by {stopped} at step {training['steps']:,}; the best model is kept. To go on:")
-            say(f"  {command_line()}{'' if '--resume' in sys.argv else ' --resume'}")
+            say(f"  {program()}{again.removeprefix('chekhov')}")
         else:
-            say(f"now: chekhov generate {out}")
+            say(f"now: {program()} generate {shlex.quote(out)}")
     if stopped in ("SIGINT", "SIGTERM"):
         raise typer.Exit(130 if stopped == "SIGINT" else 143)

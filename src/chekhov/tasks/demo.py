@@ -62,7 +62,9 @@ def held_out_floor(name: str, texts: Sequence[str]) -> float:
     return text_floor(name.removeprefix("demo:"), text) * tokens / math.log(2) / len(text)
 
 
-def verdict(results: Sequence[Evaluation], text: str, out: str, floor: float | None) -> list[str]:
+def verdict(
+    results: Sequence[Evaluation], text: str, out: str, floor: float | None, program: str = "chekhov"
+) -> list[str]:
     """Who won and why, in words that the figures bear out."""
     _, ngram, lstm, mixture = results
     best = min((ngram, lstm, mixture), key=lambda result: result.bits_per_character)
@@ -86,6 +88,9 @@ def verdict(results: Sequence[Evaluation], text: str, out: str, floor: float | N
         lines.append(f"Their mixture gains {gain:.3f} bits/char more: the two err in different places.")
     source = shlex.quote(text)
     tokens = f" --tokenizer {shlex.quote(out)}/ngram" if text.startswith("demo:") else ""
-    lines += ["A longer run:", f"  chekhov train lstm {source}{tokens} -o long --time 10m --hidden-size 384 --lr 4e-3"]
-    lines += ["More text from it:", f"  chekhov generate {shlex.quote(out)}/mixture --max-tokens 500"]
+    lines += [
+        "A longer run:",
+        f"  {program} train lstm {source}{tokens} -o long --time 10m --hidden-size 384 --lr 4e-3",
+    ]
+    lines += ["More text from it:", f"  {program} generate {shlex.quote(out)}/mixture --max-tokens 500"]
     return lines
