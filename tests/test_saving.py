@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -154,22 +155,26 @@ def test_a_file_named_by_config_may_not_be_a_link_to_another(tmp_path: Path) -> 
         read_folder(tmp_path)
 
 
-def hold(folder: Path, held: Any, release: Any) -> None:
-    with locked(folder):
-        held.set()
-        release.wait(30)
+HOLDER = """
+import sys
+from pathlib import Path
+from chekhov.saving import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def test_a_second_writer_is_told_who_holds_the_folder(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(tmp_path, held, release))
-    process.start()
-    assert held.wait(30)
-    with pytest.raises(ModelError, match=rf"in use.*process {process.pid} .* since"), locked(tmp_path):
-        pass
-    process.kill()  # a dead holder leaves no lock behind
-    process.join()
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(ModelError, match=rf"in use.*process {process.pid} .* since"), locked(tmp_path):
+            pass
+        process.kill()  # a dead holder leaves no lock behind
     with locked(tmp_path):
         pass
 

@@ -156,6 +156,6 @@ def test_flags_out_of_range_are_named(flags: dict[str, Any], message: str) -> No
 def test_the_schedule_warms_up_and_falls_to_two_percent() -> None:
     rates = [cosine(step, 1000, warmup_steps=20) for step in range(1001)]
     assert rates[0] < rates[19] <= rates[20] == 1.0
-    assert all(a >= b for a, b in itertools.pairwise(rates))
+    assert all(a >= b for a, b in itertools.pairwise(rates[20:]))
     assert rates[-1] == pytest.approx(0.02)
     assert cosine(500, 0, warmup_steps=20) == 1.0  # still calibrating
