@@ -13,6 +13,7 @@ import statistics
 from machine import machine
 
 import chekhov
+from chekhov.tasks.demo import GENERATED
 from chekhov.text.demo import NAMES, demo_corpus, text_floor
 
 
@@ -33,7 +34,13 @@ def main() -> None:
         overs = []
         for seed in arguments.seeds:
             model = chekhov.train(
-                "lstm", f"demo:{name}", tokens="whitespace", time=arguments.seconds, seed=seed, quiet=True
+                "lstm",
+                f"demo:{name}",
+                tokens="whitespace",
+                time=arguments.seconds,
+                seed=seed,
+                quiet=True,
+                **GENERATED,
             )
             overs.append(model.evaluate(corpus.test).cross_entropy / floor - 1)
             spent = model.training["cpu_seconds"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: two threads that wait for each other cost 20 times one
+
 from pathlib import Path
 
 import pytest

@@ -103,7 +103,7 @@ def lstm(
     lr: Annotated[float, typer.Option(help="Peak learning rate of AdamW; cosine schedule.")] = 8e-3,
     clip: Annotated[float, typer.Option(help="Largest norm of the gradient.")] = 1.0,
     weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.01,
-    patience: Annotated[int, typer.Option(help="Stop after so many validations that were no better; 0: never.")] = 6,
+    patience: Annotated[int, typer.Option(help="Stop after so many validations that were no better; 0: never.")] = 10,
     precision: Annotated[str, typer.Option(help="auto, float32 or bf16.")] = "auto",
     threads: Annotated[int, typer.Option(help="More than 1 helps large nets on an idle machine only.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in DIR, to the same bits.")] = False,

@@ -40,7 +40,7 @@ def train_recurrent(
     lr: float = 8e-3,
     clip: float = 1.0,
     weight_decay: float = 0.01,
-    patience: int = 6,
+    patience: int = 10,
     precision: str = "auto",
     threads: int = 1,
     resume: bool = False,
