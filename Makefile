@@ -39,5 +39,8 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@$(RUN)/pip install --quiet -c constraints.txt "pytest>=8" "pytest-xdist>=3.5" "hypothesis>=6.100" "ruff>=0.6" "mypy>=1.11"
 	@touch $@
 
+figures: $(VENV)/installed-dev
+	$(RUN)/python benchmarks/readme_figures.py
+
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache

@@ -12,6 +12,9 @@ The class of an error is its code (``E-TEXT-003``), stable across versions and l
 from __future__ import annotations
 
 import unicodedata
+from typing import Self
+
+COPY_AGAIN = "copy the folder again from its source, or train again"
 
 
 def printable(text: str) -> str:
@@ -36,6 +39,11 @@ class ChekhovError(Exception):
             message += f" Kept: {self.kept}."
         super().__init__(message)
 
+    def at(self, where: str) -> Self:
+        """The same error, of a place that only the caller knows; what it names already stands."""
+        place = self.where or where
+        return type(self)(self.code, self.what, where=place, why=self.why, mend=self.mend, kept=self.kept)
+
 
 class UsageError(ChekhovError):
     exit_code = 2
@@ -58,6 +66,6 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise UsageError(
             "E-RANGE-001",
-            f"{name} is {value}, which is outside {low:g} to {high:g}",
-            mend=f"give a {name} from {low:g} to {high:g}",
+            f"{name} is {value}, which is outside {low} to {high}",
+            mend=f"choose {name} from {low} to {high}",
         )

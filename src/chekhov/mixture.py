@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.errors import ModelError
+from chekhov.errors import COPY_AGAIN, ModelError
 from chekhov.types import Arrays, Ids, LanguageModel, LogProbs
 
 
@@ -22,11 +22,21 @@ class Mixture:
         self.components = tuple(components)
         self.weights = np.asarray(weights, np.float64)
         if len(self.components) != len(self.weights) or not self.components:
-            raise ModelError("E-MIX-001", f"{len(self.components)} models and {len(self.weights)} weights do not pair")
+            raise ModelError(
+                "E-MIX-001",
+                f"{len(self.components)} models and {len(self.weights)} weights do not pair",
+                mend=COPY_AGAIN,
+            )
         if (self.weights < 0).any() or not abs(self.weights.sum() - 1) < 1e-6:
-            raise ModelError("E-MIX-002", "the weights of a mixture are not probabilities that sum to 1")
+            raise ModelError(
+                "E-MIX-002", "the weights of a mixture are not probabilities that sum to 1", mend=COPY_AGAIN
+            )
         if len({model.vocab_size for model in components}) != 1:
-            raise ModelError("E-MIX-003", "the models of a mixture have vocabularies of different sizes")
+            raise ModelError(
+                "E-MIX-003",
+                "the models of a mixture have vocabularies of different sizes",
+                mend="mix models that share a tokenizer",
+            )
         self.vocab_size = components[0].vocab_size
 
     def initial_state(self, batch_size: int) -> tuple[Any, ...]:

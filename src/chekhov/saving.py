@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from chekhov.errors import ChekhovError, ModelError
+from chekhov.errors import COPY_AGAIN, ChekhovError, ModelError
 from chekhov.types import Arrays
 
 FORMAT = 1
@@ -85,12 +85,17 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def save_error(path: Path, error: OSError) -> ModelError:
+    mend = "free some space, or choose another folder with -o"
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        mend = "a file of that name is in the way: choose another folder with -o"
+    elif isinstance(error, PermissionError):
+        mend = "choose a folder with -o that you may write to"
     return ModelError(
         "E-SAVE-001",
         "the file cannot be written",
         where=str(path),
         why=error.strerror or type(error).__name__,
-        mend="free some space or choose another folder with -o",
+        mend=mend,
         kept="whatever the folder held before is untouched",
     )
 
@@ -112,7 +117,11 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder against a second writer; the loser learns who holds it and since when."""
+    """Hold the folder against a second writer; the loser learns who holds it and since when.
+
+    A folder that was made for nothing, because an error came before the first file, is taken away again.
+    """
+    made = not folder.exists()
     make_folder(folder)
     path = folder / ".lock"
     try:
@@ -136,7 +145,13 @@ def locked(folder: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
         file.flush()
-        yield  # the file stays: to unlink it would let two others each hold a different one
+        try:
+            yield  # then the file stays: to unlink it would let two others each hold a different one
+        except BaseException:
+            if made and [entry.name for entry in folder.iterdir()] == [path.name]:
+                path.unlink()
+                folder.rmdir()
+            raise
 
 
 def save_folder(
@@ -251,7 +266,7 @@ def read_arrays(path: Path) -> Arrays:
 
 def check_file(folder: Path, name: str, expected: StoredFile, *, remembered: bool) -> None:
     """Size, then digest: always for small files, once per (path, size, time, inode) for large ones."""
-    path, mend = folder / name, "copy the folder again from its source, or train again"
+    path, mend = folder / name, COPY_AGAIN
     if Path(name).name != name or path.is_symlink() or not path.is_file():
         raise ModelError("E-MODEL-009", "the file is missing or is no plain file", where=str(path), mend=mend)
     status = path.stat()

@@ -176,3 +176,39 @@ def test_version_and_help(run: Any) -> None:
     for verb in ("train", "generate", "score", "evaluate", "mix", "info", "verify", "demo"):
         assert verb in run("--help")[0]
         assert "--help" in run(verb, "--help")[0]
+
+
+def test_the_part_that_a_split_kept_aside(run: Any, text: str, tmp_path: Path) -> None:
+    """mix --text and evaluate --part find it again: the figures are those of the training."""
+    longer = tmp_path / "long.txt"
+    longer.write_text("\n".join(f"{i}. {Path(text).read_text()}" for i in range(25)))
+    source, (a, b) = str(longer), (str(tmp_path / name) for name in "ab")
+    run("train", "ngram", source, "-o", a, "--tokens", "characters", "--order", "3")
+    out, _ = run("train", "ngram", source, "-o", b, "--tokenizer", a, "--order", "2", "--json")
+    valid = json.loads(out)["bits_per_character"]
+    out, _ = run("evaluate", a, b, "--text", source, "--part", "valid", "--json")
+    assert json.loads(out.splitlines()[1])["bits_per_character"] == pytest.approx(valid, abs=1e-9)
+    out, _ = run("mix", a, b, "-o", str(tmp_path / "m"), "--text", source, "--json")
+    assert json.loads(out)["bits_per_character"] <= valid
+    run("evaluate", str(tmp_path / "m"), "--text", source, "--part", "test")
+    run("train", "ngram", source, "-o", str(tmp_path / "whole"), "--split", "none")
+    refusals = {
+        "E-SPLIT-003": ("evaluate", a, "--text", text, "--part", "test"),
+        "E-SPLIT-004": ("evaluate", str(tmp_path / "whole"), "--text", source, "--part", "test"),
+        "E-SPLIT-005": ("evaluate", a, "--text", source, "--part", "train"),
+        "E-MIX-008": ("mix", a, b, "-o", str(tmp_path / "n")),
+        "E-TOKEN-012": ("train", "ngram", source, "-o", str(tmp_path / "n"), "--tokenizer", a, "--tokens", "words"),
+    }
+    for code, arguments in refusals.items():
+        assert run(*arguments, code=2)[1].startswith(code)
+    assert not (tmp_path / "n").exists()
+
+
+def test_where_the_chapters_program_would_stop_a_note_says_so(run: Any, tmp_path: Path) -> None:
+    source = tmp_path / "end.txt"
+    source.write_text("Ружьё висит Ружьё стреляет")
+    run("train", "chain", str(source), "-o", str(tmp_path / "chain"))
+    out, err = run("generate", str(tmp_path / "chain"), "--chapter-compatible", "--seed", "3")
+    assert len(out.split()) == 101
+    assert "KeyError" in err
+    assert "'стреляет'" in err

@@ -46,11 +46,11 @@ class Reference:
     @staticmethod
     def estimate(counts: list[int]) -> list[float]:
         t = [counts.count(k) for k in range(5)]
-        if min(t[1:]) == 0:
+        if min(t[1:4]) == 0:  # lmplz needs t_1, t_2 and t_3
             return [0, 0.5, 1, 1.5]
         y = t[1] / (t[1] + 2 * t[2])
         d = [0.0] + [k - (k + 1) * y * t[k + 1] / t[k] for k in (1, 2, 3)]
-        return d if all(0 <= d[k] <= k for k in (1, 2, 3)) else [0, 0.5, 1, 1.5]
+        return d if all(0 < d[k] <= k for k in (1, 2, 3)) else [0, 0.5, 1, 1.5]
 
     def p(self, word: int, context: Gram) -> float:
         if len(context) + 1 > self.order:

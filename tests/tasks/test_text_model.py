@@ -150,3 +150,14 @@ def test_unknown_kinds_and_settings_are_named(source: Path) -> None:
         chekhov.train("ngram", source, hidden_size=3)
     with pytest.raises(UsageError, match="lstm has no setting order"):
         chekhov.train("lstm", source, order=3)
+
+
+def test_a_time_is_a_number_or_a_word_for_it(source: Path) -> None:
+    from chekhov.tasks.recurrent import parse_time
+
+    assert [parse_time(time) for time in (None, 7, "90", "90s", "5m", "1.5h")] == [None, 7, 90, 90, 300, 5400]
+    net = chekhov.train("lstm", source, time="0.5s", hidden_size=8, embedding_size=4, quiet=True)
+    assert net.training["seconds"] < 5
+    for wrong in ("", "soon", "5 parsecs"):
+        with pytest.raises(UsageError, match="E-RANGE-002"):
+            parse_time(wrong)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 
 from chekhov.errors import TrainingError, UsageError
 from chekhov.recurrent.language_model import RecurrentLM
+from chekhov.training import loop
 from chekhov.training.loop import Plan, Report, train_loop
 from chekhov.training.schedules import cosine
 
@@ -123,6 +125,31 @@ def test_time_is_calibrated_into_a_number_of_steps(tmp_path: Path) -> None:
     _, report = run(tmp_path, Plan(batch_size=4, sequence_length=16, time=0.6))
     assert report.progress.step == report.progress.total_steps
     assert report.progress.seconds < 5
+
+
+def test_a_machine_that_becomes_slower_takes_fewer_steps(tmp_path: Path) -> None:
+    """The room for steps is reckoned anew at each validation."""
+    totals: list[int] = []
+
+    def slower(record: dict[str, Any]) -> None:
+        totals.append(record["total_steps"])
+
+    plan, objective = Plan(batch_size=4, sequence_length=16, time=0.8, patience=0), loop.next_token
+
+    def slowing(model: RecurrentLM, precision: str) -> Any:
+        step = objective(model, precision)
+
+        def call(batch: Any, carry: Any) -> Any:
+            time.sleep(0.002 if not totals else 0.02)
+            return step(batch, carry)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "next_token", slowing)
+        _, report = run(tmp_path, plan, watch=slower)
+    assert report.progress.step == report.progress.total_steps == totals[-1] < 0.8 * totals[0]
+    assert report.progress.seconds < 2
 
 
 def test_resuming_with_other_flags_or_another_text_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chekhov.cli.output import note, parse_time, print_json, program, say
+from chekhov.cli.output import check_out, note, print_json, program, say
 from chekhov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,10 +32,11 @@ def demo(
 
     if text == "-":
         raise UsageError("E-DEMO-004", "the demo reads its text four times, stdin only once", mend="save it in a file")
+    check_out(out)
     corpus = read_corpus([text], seed=seed, split=None, note=note)
     size = sum(map(len, corpus.train))
     say(f"{corpus.name}: {size:,} characters to train on, split {corpus.split}")
-    models = train_all(text, corpus, Path(out), seed=seed, time=parse_time(time) or 60.0, say=say, note=note)
+    models = train_all(text, corpus, Path(out), seed=seed, time=time, say=say, note=note)
     held_out = corpus.test or corpus.valid or corpus.train
     part = (
         f"held-out part ({corpus.split})"

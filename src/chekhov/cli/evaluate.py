@@ -7,23 +7,34 @@ from typing import Annotated
 import typer
 
 from chekhov.cli.output import note, print_json
+from chekhov.errors import UsageError
 
 
 def evaluate(
     models: Annotated[list[str], typer.Argument(metavar="DIR...", help="Model folders.")],
     text: Annotated[list[str], typer.Option(help="A file, folder or glob to measure on; every file is a document.")],
+    part: Annotated[
+        str | None, typer.Option(help="valid or test: of the text of the training, the part that was kept aside.")
+    ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One object a model.")] = False,
 ) -> None:
     """Perplexity, bits per character, unknown words and speed of one or more models on a text."""
     from chekhov.cli.table import model_table
+    from chekhov.tasks.corpus import held_out
     from chekhov.tasks.text_model import load
     from chekhov.text.reading import read_documents
 
-    documents = [document.text for document in read_documents(text, encoding=encoding, note=note)]
+    if part not in (None, "valid", "test"):
+        raise UsageError("E-SPLIT-005", f"the part {part!r} is unknown", mend="choose valid or test")
+    loaded = [load(folder) for folder in models]
+    if part is not None:
+        parts = [held_out(model.training, text, part, encoding=encoding, note=note) for model in loaded]
+        documents = parts[0]
+    else:
+        documents = [document.text for document in read_documents(text, encoding=encoding, note=note)]
     results = []
-    for folder in models:
-        model = load(folder)
+    for model in loaded:
         results.append(model.evaluate(documents))
         if json:
             print_json(results[-1].as_json())

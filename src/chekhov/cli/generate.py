@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chekhov.cli.output import print_json, say
+from chekhov.cli.output import note, print_json, say
 from chekhov.errors import UsageError
 
 
@@ -46,7 +46,7 @@ def generate(
 
         if prompt or num != 1:
             raise UsageError("E-CHAPTER-003", "the chapter's program has no prompt and one text", mend="leave them out")
-        text = chapter_text(found, seed=seed, words=max_tokens)
+        text = chapter_text(found, seed=seed, words=max_tokens, note=note)
         if json:
             print_json({"schema": 1, "text": text, "tokens": text.split(), "seed": seed, "finish_reason": "length"})
         else:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chekhov.cli.output import number, print_json
+from chekhov.errors import ModelError
+
+if TYPE_CHECKING:
+    from chekhov.saving import Config
 
 
 def info(
@@ -23,6 +27,18 @@ def info(
 
         print_json({"schema": 1, "model": model, **msgspec.to_builtins(config)})
         return
+    try:
+        rows = describe(config)
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        what, why = "the training record in config.json is damaged", f"{type(error).__name__}: {error}"
+        mend = "copy the folder again from its source, or train again"
+        raise ModelError("E-MODEL-005", what, where=model, why=why, mend=mend) from error
+    for name, value in rows:
+        print(f"{name:<16}{value}")
+
+
+def describe(config: Config) -> list[tuple[str, Any]]:
+    """Name and value of each line."""
     size = sum(stored.bytes for stored in config.files.values())
     training = config.training
     rows: list[tuple[str, Any]] = [
@@ -39,6 +55,4 @@ def info(
                 f"perplexity {number(figures['perplexity'])}, {number(figures['bits_per_character'], 3)} bits/character"
             )
             rows.append((part, line))
-    rows += [("note", text) for text in training.get("notes", [])]
-    for name, value in rows:
-        print(f"{name:<16}{value}")
+    return [*rows, *[("note", text) for text in training.get("notes", [])]]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import typer
 
 from chekhov.cli import demo, evaluate, generate, info, mix, score, train, verify
-from chekhov.errors import ChekhovError, printable
+from chekhov.errors import ChekhovError, UsageError, printable
 
 app = typer.Typer(
     name="chekhov",
@@ -49,7 +50,7 @@ def main() -> None:
         app()
         return
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except ChekhovError as error:
         fail(error)
     except KeyboardInterrupt:
@@ -65,9 +66,22 @@ def main() -> None:
     except OSError as error:
         where = str(error.filename or "")
         fail(ChekhovError("E-SYSTEM-001", error.strerror or "the system refused", where=where, mend="see the reason"))
-    except Exception as error:  # a fault of ours: still one message, never a riddle
+    except Exception as error:
+        if hasattr(error, "format_message"):  # the parser's own errors, whose class typer has moved between versions
+            refuse(error)
+        # else a fault of ours: still one message, never a riddle
         what = f"chekhov itself failed: {type(error).__name__}: {error}"
         fail(ChekhovError("E-INTERNAL-001", what, mend="run it again with CHEKHOV_DEBUG=1 and report what it prints"))
+
+
+def refuse(error: Any) -> None:
+    """What the parser has to say about a flag, an argument or a command, as an error of ours; or the help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(2)
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "chekhov"
+    fail(UsageError("E-USAGE-001", error.format_message().rstrip("."), where=command, mend=f"see {command} -h"))
 
 
 def fail(error: ChekhovError) -> None:

@@ -41,16 +41,10 @@ def command_line() -> str:
     return shlex.join(["chekhov", *sys.argv[1:]])
 
 
-def parse_time(text: str | None) -> float | None:
-    """``90``, ``90s``, ``5m``, ``1.5h`` in seconds."""
-    if text is None:
-        return None
-    number, unit = (text[:-1], text[-1]) if text[-1:] in "smh" and text else (text, "s")
-    try:
-        return float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
-    except ValueError as error:
-        what = f"--time {text} is no time"
-        raise UsageError("E-RANGE-002", what, mend="give seconds, or 90s, 5m, 1.5h") from error
+def check_out(out: str) -> None:
+    """``-o ""`` would be the working folder, which nobody means."""
+    if not out.strip():
+        raise UsageError("E-TRAIN-009", "the folder -o is empty", mend="name one, e.g. -o my-model")
 
 
 def read_lines(source: str) -> list[str]:

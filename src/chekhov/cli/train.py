@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chekhov.cli.output import command_line, note, number, parse_time, print_json, program, say
-from chekhov.errors import UsageError
+from chekhov.cli.output import check_out, command_line, note, number, print_json, program, say
 
 app = typer.Typer(help="Train a model on a text and save it as a folder.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -122,16 +121,13 @@ def lstm(
     quiet: Quiet = False,
 ) -> None:
     """A long short-term memory network, by truncated backpropagation through time."""
-    settings = locals()
-    settings["time"] = parse_time(settings["time"])
-    run("lstm", **settings)
+    run("lstm", **locals())
 
 
 def run(kind: str, *, text: list[str], out: str, json: bool, quiet: bool, **settings: Any) -> None:
     from chekhov.tasks.train import train
 
-    if not out.strip():
-        raise UsageError("E-TRAIN-009", "the folder -o is empty", mend="name one, e.g. -o my-model")
+    check_out(out)
     if kind == "lstm":
         settings["quiet"] = quiet
     silent = (lambda message: None) if quiet else note

@@ -90,7 +90,8 @@ def generate_steps(
     check_range("repetition_penalty", repetition_penalty, 0.1, 10)
     streams = range(len(prompts)) if streams is None else streams
     if len(streams) != len(prompts):
-        raise UsageError("E-GENERATE-001", f"{len(prompts)} prompts need as many streams, not {len(streams)}")
+        what = f"{len(prompts)} prompts need as many streams, not {len(streams)}"
+        raise UsageError("E-GENERATE-001", what, mend="give one stream a prompt")
     prompts = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
     for prompt in prompts:
         if prompt.size:

@@ -65,73 +65,71 @@ class Chain:
         return ChainState(np.full((batch_size, self.order), NOTHING, np.int64))
 
     def advance(self, state: ChainState, tokens: Ids) -> ChainState:
-        tokens = np.asarray(tokens, np.int64)
-        context = np.concatenate([state.context[:, 1:], tokens[:, None]], axis=1)
-        for row, old in zip(context, state.context, strict=True):
-            if self._followers(old) is None:  # a restart: what stood before no longer counts
-                row[:-1] = NOTHING
+        context = np.concatenate([state.context[:, 1:], np.asarray(tokens, np.int64)[:, None]], axis=1)
+        restart = self._current_ranks(state.context)[1] < 0  # what stood before no longer counts
+        context[restart, :-1] = NOTHING
         return ChainState(context)
 
     def log_probs(self, state: ChainState) -> LogProbs:
         rows = np.tile(self.start_log_probs, (len(state.context), 1))
-        for row, context in zip(rows, state.context, strict=True):
-            followers = self._followers(context)
-            if followers is not None:
-                counts = np.bincount(followers, minlength=self.vocab_size)
-                with np.errstate(divide="ignore"):
-                    row[:] = np.log(counts / len(followers))
+        lengths, ranks = self._current_ranks(state.context)
+        for b in np.flatnonzero(ranks >= 0).tolist():
+            followers = self.followers(int(lengths[b]), int(ranks[b]))
+            counts = np.bincount(followers, minlength=self.vocab_size)
+            with np.errstate(divide="ignore"):
+                rows[b] = np.log(counts / len(followers))
         return rows
 
     def score(self, state: ChainState, ids: Ids) -> tuple[LogProbs, ChainState]:
         ids = np.asarray(ids, np.int64)
-        log_probs, contexts = np.zeros(ids.shape, np.float32), np.copy(state.context)
-        for b, row in enumerate(ids):
-            log_probs[b], contexts[b] = self._score_row(state.context[b], row)
-        return log_probs, ChainState(contexts)
-
-    def _score_row(self, context: Ids, ids: Ids) -> tuple[NDArray[np.float32], Ids]:
-        k, T = self.order, len(ids)
-        stream = np.concatenate([context, ids])
-        ranks = self._ranks(stream)  # ranks[j - 1][i]: of the context of j tokens that ends at place i
-        totals = [np.append(np.diff(level.offsets), 0) for level in self._levels]  # the last for rank -1: never seen
-        used = np.empty(T, np.int64)  # length of the context of each target; 0: the start distribution
-        length = int((context != NOTHING).sum())
-        for i in range(T):
-            dead = length == 0 or totals[length - 1][ranks[length - 1][k + i - 1]] == 0
-            used[i] = 0 if dead else length
-            length = 1 if dead else min(length + 1, k)
+        k, T = self.order, ids.shape[1]
+        if T == 0:
+            return np.zeros(ids.shape, np.float32), state
+        stream = np.concatenate([state.context, ids], axis=1)
+        ranks = self._live_ranks(stream)
+        lengths = context_lengths(ranks, (state.context != NOTHING).sum(axis=1), k)
         scores = self.start_log_probs[ids]
         for j in range(1, k + 1):
-            here = np.flatnonzero(used == j)
-            contexts = ranks[j - 1][k + here - 1]
-            pairs = self._pairs[j - 1]
-            places = find(pairs.keys, contexts * self.vocab_size + ids[here])
-            counts = np.where(places >= 0, pairs.counts[places], 0)
-            with np.errstate(divide="ignore"):
-                scores[here] = np.log(counts / totals[j - 1][contexts])
-        after = np.full(k, NOTHING, np.int64)
-        after[k - length :] = stream[len(stream) - length :]
-        return scores, after
+            rows, here = np.nonzero(lengths[:, :T] == j)
+            contexts = ranks[j - 1][rows, k + here - 1]
+            scores[rows, here] = self._pair_log_probs(j, contexts, ids[rows, here])
+        newest = stream[:, T:]
+        kept = np.arange(k) >= k - np.maximum(lengths[:, T], 1)[:, None]
+        return scores, ChainState(np.where(kept, newest, NOTHING))
 
-    def _ranks(self, stream: Ids) -> list[Ranks]:
-        """stream (N,) -> for j = 1 ... k, the rank of the context of j tokens that ends at each place, or -1."""
-        ranks = [np.where(stream == NOTHING, NOTHING, find(self._levels[0].keys, stream))]
-        for level in self._levels[1:]:
-            longer = np.full_like(stream, NOTHING)
-            before = ranks[-1][:-1]
-            found = find(level.keys, before * self.vocab_size + stream[1:])
-            longer[1:] = np.where((before >= 0) & (stream[1:] >= 0), found, NOTHING)
-            ranks.append(longer)
-        return ranks
+    def _pair_log_probs(self, length: int, contexts: Ranks, words: Ids) -> NDArray[np.float64]:
+        """log p(word | context) for contexts (N,) of ``length`` tokens, given by their ranks; -inf: never followed."""
+        pairs, offsets = self._pairs[length - 1], self._levels[length - 1].offsets
+        places = find(pairs.keys, contexts * self.vocab_size + words)
+        counts = np.where(places >= 0, pairs.counts[places], 0)
+        with np.errstate(divide="ignore"):
+            return np.log(counts / (offsets[contexts + 1] - offsets[contexts]))
 
-    def _followers(self, context: Ids) -> Ids | None:
-        """What followed a context (k,) in the text, in the text's order; None at a dead end or at the start."""
-        length = int((context != NOTHING).sum())
-        if length == 0:
-            return None
-        rank = int(self._ranks(context)[length - 1][-1])
-        followers = self.followers(length, rank)
-        return followers if len(followers) else None
+    def _live_ranks(self, stream: Ids) -> list[Ranks]:
+        """stream (B, N) -> for j = 1 ... k, the rank (B, N) of the context of j tokens that ends at each place.
+
+        -1 where nothing follows it in the text, because it never stood there or only at its very end.
+        """
+        live, before = [], np.empty(0, np.int64)
+        for j, level in enumerate(self._levels):
+            if j == 0:
+                ranks = np.where(stream >= 0, find(level.keys, stream), NOTHING)
+            else:
+                ranks = np.full_like(stream, NOTHING)
+                known = (before[:, :-1] >= 0) & (stream[:, 1:] >= 0)
+                found = find(level.keys, before[:, :-1] * self.vocab_size + stream[:, 1:])
+                ranks[:, 1:] = np.where(known, found, NOTHING)
+            followed = level.offsets[ranks + 1] > level.offsets[np.maximum(ranks, 0)]
+            live.append(np.where(followed, ranks, NOTHING))
+            before = ranks
+        return live
+
+    def _current_ranks(self, contexts: Ids) -> tuple[Ids, Ranks]:
+        """contexts (B, k) -> their lengths (B,), and their ranks among the contexts of that length; -1: a restart."""
+        lengths = (contexts != NOTHING).sum(axis=1)
+        last = np.stack([ranks[:, -1] for ranks in self._live_ranks(contexts)], axis=1)
+        own = np.take_along_axis(last, np.maximum(lengths - 1, 0)[:, None], axis=1)[:, 0]
+        return lengths, np.where(lengths > 0, own, NOTHING)
 
     def rank_of(self, token: int) -> int:
         """The rank of a context of one token; -1 if the text does not hold it."""
@@ -168,12 +166,20 @@ class Chain:
 
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> Chain:
-        corpus, can_start = arrays["corpus"].astype(np.int64), arrays["can_start"].astype(bool)
-        order = sizes["order"]
-        sound = corpus.ndim == can_start.ndim == 1 and len(corpus) and 1 <= order <= MAX_ORDER
-        if not sound or corpus.min() < 0 or corpus.max() >= len(can_start):
+        """Raises `ModelError` for a text with other ids than the vocabulary's, or not longer than the order."""
+        corpus, can_start = arrays.get("corpus", np.empty(0)), arrays.get("can_start", np.empty(0))
+        order = sizes.get("order", 0)
+        sound = (
+            (corpus.dtype, can_start.dtype) == (np.int32, np.uint8)
+            and corpus.ndim == can_start.ndim == 1
+            and type(order) is int
+            and 1 <= order <= min(MAX_ORDER, len(corpus) - 1)
+            and corpus.min() >= 0
+            and corpus.max() < len(can_start)
+        )
+        if not sound:
             raise ModelError("E-MODEL-021", "the text of the chain does not fit its vocabulary", mend="train it again")
-        return cls(corpus, can_start, order)
+        return cls(corpus.astype(np.int64), can_start.astype(bool), order)
 
 
 def follower_lists(corpus: Ids, order: int, vocab_size: int) -> list[Followers]:
@@ -188,6 +194,38 @@ def follower_lists(corpus: Ids, order: int, vocab_size: int) -> list[Followers]:
         offsets = np.concatenate([[0], np.cumsum(np.bincount(followed, minlength=len(keys)))])
         levels.append(Followers(keys, offsets, places + j - 1))
     return levels
+
+
+def context_lengths(live: list[Ranks], given: Ids, k: int) -> Ids:
+    """How many tokens of context each target is drawn with, (B, T + 1): 0 at a restart, and at most k.
+
+    ``live`` is `Chain._live_ranks` of a stream (B, k + T) whose first k places are the context, of which ``given`` (B,)
+    tokens are there. A run of context begins at one place, its origin, and ends at the first target whose context is
+    dead; that target is the next origin. So each place has one next origin, and the origins of a text are found by
+    doubling: after m rounds, all that lie within 2^m runs. The last column is for the target after the text.
+    """
+    B, end = live[0].shape
+    places = np.arange(end + 1)
+    dead = [np.pad(ranks < 0, ((0, 0), (1, 0))) for ranks in live]  # dead[j - 1][b, q]: context of j tokens before q
+    for mask in dead:
+        mask[:, :k] = False  # what the state holds was alive when it was read
+        mask[:, end] = True  # the end of the text ends every run
+    first_dead = np.minimum.accumulate(np.where(dead[-1], places, end)[:, ::-1], axis=1)[:, ::-1]
+    following = first_dead[:, np.minimum(places + k, end)]
+    for j in range(k - 1, 0, -1):
+        target = np.minimum(places + j, end)
+        following = np.where(dead[j - 1][:, target], target, following)
+    origin, rows = (k - given)[:, None], np.arange(B)[:, None]
+    is_origin = places == origin
+    while True:
+        row, place = np.nonzero(is_origin)
+        is_origin[row, following[row, place]] = True
+        if (following[rows, origin] == end).all():
+            break
+        following = np.take_along_axis(following, following, axis=1)
+    is_origin[:, end] = False
+    newest = np.maximum.accumulate(np.where(is_origin, places, -1), axis=1)
+    return np.minimum(places - newest, k)[:, k:]
 
 
 def find(keys: Ranks, wanted: Ranks) -> Ranks:

@@ -13,6 +13,7 @@ from chekhov.ngram.smoothing import modified_kneser_ney
 from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
 
 MAX_ORDER = 16
+MAX_VOCAB_SIZE = 1 << 31  # rank * V + word stays far below 2^63
 NOTHING = -1
 
 
@@ -123,10 +124,16 @@ class NGram:
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> NGram:
         """Raises `ModelError` for tables whose numbers do not fit together: none may lead out of bounds."""
-        order, V, smoothing = sizes["order"], sizes["vocab_size"], sizes["smoothing"]
+        order, V, smoothing = sizes.get("order"), sizes.get("vocab_size"), sizes.get("smoothing")
+        if type(order) is not int or type(V) is not int or type(smoothing) is not str:
+            raise damaged("order and vocab_size are integers, smoothing is a name")
+        if not (1 <= order <= MAX_ORDER and BOS < V < MAX_VOCAB_SIZE):
+            raise damaged(f"order is {order}, vocab_size {V}")
         names = {f"log_probs.{n}" for n in range(1, order + 1)} | {f"log_backoffs.{n}" for n in range(1, order)}
         if set(arrays) != names | {f"keys.{n}" for n in range(2, order + 1)}:
             raise damaged(f"the tables of an order {order} model are expected")
+        if arrays["log_probs.1"].shape != (V,):  # before V is believed
+            raise damaged(f"{V} words are expected")
         keys = [np.arange(V)] + [arrays[f"keys.{n}"] for n in range(2, order + 1)]
         log_probs = [arrays[f"log_probs.{n}"] for n in range(1, order + 1)]
         log_backoffs = [arrays[f"log_backoffs.{n}"] for n in range(1, order)]
@@ -142,10 +149,12 @@ def check_level(n: int, V: int, keys: list[Ranks], log_probs: NDArray[Any], log_
         raise damaged(f"the tables of order {n} differ in length")
     if own.dtype != np.int64 or log_probs.dtype != np.float32:
         raise damaged(f"the tables of order {n} are of another type")
-    if n > 1 and len(own) and (own[0] < 0 or own[-1] >= len(keys[n - 2]) * V or (np.diff(own) <= 0).any()):
+    if n > 1 and len(own) and (own[0] < 0 or own[-1] >= len(keys[n - 2]) * V or (own[1:] <= own[:-1]).any()):
         raise damaged(f"the keys of order {n} are out of order or out of range")
     if np.isnan(log_probs).any() or (log_probs > 1e-5).any():
         raise damaged(f"a log-probability of order {n} is positive or NaN")
+    if not np.isneginf(log_probs[own % V == BOS]).all():
+        raise damaged(f"<s> is predicted at order {n}")
     if log_backoffs is not None and (log_backoffs.dtype != np.float32 or not np.isfinite(log_backoffs).all()):
         raise damaged(f"a back-off of order {n} is not finite")
 

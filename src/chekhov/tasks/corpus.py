@@ -6,10 +6,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chekhov.errors import UsageError
 from chekhov.text.reading import read_documents
 from chekhov.text.splits import split_documents
+
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,10 @@ def read_corpus(
     seed: int = 0,
     encoding: str | None = None,
     keep_bom: bool = False,
-    note: Callable[[str], None] = lambda message: None,
+    note: Note = lambda message: None,
 ) -> Corpus:
     """Read and split; separate ``valid`` and ``test`` texts take the place of a split unless one is asked for."""
     names = [str(source) for source in sources]
-    if not names:
-        raise UsageError("E-TEXT-000", "no text is given", mend="name a file, a folder, - or demo:rifle-ru")
     if any(name.startswith("demo:") for name in names):
         if len(names) > 1 or valid or test or split:
             raise UsageError(
@@ -70,3 +71,35 @@ def read_corpus(
     parts = [[document.text for document in part] for part in (cut.train, cut.valid, cut.test)]
     described = cut.description if split or default == "auto" else "valid and test given apart"
     return Corpus(name, parts[0], read(valid) if valid else parts[1], read(test) if test else parts[2], described)
+
+
+def held_out(
+    training: dict[str, Any], sources: Sequence[str | Path], part: str, *, encoding: str | None = None, note: Note
+) -> list[str]:
+    """The ``valid`` or ``test`` part of the text that a model was trained on, by the model's own split.
+
+    ``training`` is the model's record. Raises `UsageError` where ``sources`` are not what it was trained on, or where
+    no such part was kept aside.
+    """
+    whole = training.get("split_by") == "none"
+    corpus = read_corpus(
+        sources,
+        split=training.get("split_by") or None,
+        seed=training.get("seed", 0),
+        encoding=encoding,
+        keep_bom=whole,
+        note=note,
+    )
+    texts = {"valid": corpus.valid, "test": corpus.test}[part]
+    name = training.get("name", "the model")
+    if corpus.digest != training.get("text_digest"):
+        raise UsageError(
+            "E-SPLIT-003",
+            f"{name} was not trained on this text",
+            why=f"it was trained on {training.get('text', 'another')}, {training.get('split', 'split otherwise')}",
+            mend="give the same text again, or held-out text without --part",
+        )
+    if not texts:
+        mend = "give held-out text without --part, or train with a --split"
+        raise UsageError("E-SPLIT-004", f"{name} has kept no {part} part aside", mend=mend)
+    return texts

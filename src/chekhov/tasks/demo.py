@@ -15,12 +15,11 @@ from chekhov.tasks.text_model import TextModel
 from chekhov.tasks.train import train
 
 Say = Callable[[str], None]
-GENERATED: dict[str, Any] = {
-    "dropout": 0.1
-}  # 200,000 tokens are read a dozen times in a minute: without it the net learns them by heart
+# 200,000 generated tokens are read a dozen times in a minute: without dropout the net would learn them by heart.
+GENERATED: dict[str, Any] = {"dropout": 0.1}
 
 
-def train_all(text: str, corpus: Corpus, out: Path, *, seed: int, time: float, say: Say, note: Say) -> list[TextModel]:
+def train_all(text: str, corpus: Corpus, out: Path, *, seed: int, time: str, say: Say, note: Say) -> list[TextModel]:
     """Chain of order 1, Kneser-Ney n-gram, LSTM, and the mixture of the last two: all on the same training part.
 
     A generated corpus has a line for a sentence and blanks between its tokens: words. Any other text: characters,
@@ -35,7 +34,7 @@ def train_all(text: str, corpus: Corpus, out: Path, *, seed: int, time: float, s
     ngram = train(
         "ngram", text, out=out / "ngram", order=order, tokens=unit, split=split, seed=seed, overwrite=True, note=note
     )
-    say(f"3/4 LSTM, {time:.0f} s ...")
+    say(f"3/4 LSTM, {time} ...")
     lstm = train(
         "lstm",
         text,
@@ -86,16 +85,16 @@ def verdict(
     else:
         lines.append(
             f"Alone, the n-gram is {gap:.3f} bits/char better than the LSTM: it has counted the whole text within a "
-            "second, the net has read it for a minute. More time or more text turns this round."
+            "second, the net has read it for a minute."
         )
     gain = min(ngram.bits_per_character, lstm.bits_per_character) - mixture.bits_per_character
     if gain > 0:
         lines.append(f"Their mixture gains {gain:.3f} bits/char more: the two err in different places.")
     source = shlex.quote(text)
-    tokens = f" --tokenizer {shlex.quote(out)}/ngram" if text.startswith("demo:") else ""
+    flags = f" --tokenizer {shlex.quote(out)}/ngram --dropout 0.1" if text.startswith("demo:") else ""
     lines += [
         "A longer run:",
-        f"  {program} train lstm {source}{tokens} -o long --time 10m --hidden-size 384 --lr 4e-3",
+        f"  {program} train lstm {source}{flags} -o long --time 10m --hidden-size 384 --lr 4e-3",
     ]
     lines += ["More text from it:", f"  {program} generate {shlex.quote(out)}/mixture --max-tokens 500"]
     return lines

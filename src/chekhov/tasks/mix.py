@@ -13,6 +13,8 @@ from chekhov.evaluation.perplexity import token_log_probs
 from chekhov.mixture import Mixture, fit_weights
 from chekhov.tasks.text_model import TextModel
 
+ORIGIN = ("text", "text_digest", "split", "split_by", "seed")
+
 
 def mix(models: Sequence[TextModel], valid: Sequence[str], *, command: str = "") -> TextModel:
     """The mixture of ``models`` that gives the ``valid`` documents the highest likelihood.
@@ -36,14 +38,22 @@ def mix(models: Sequence[TextModel], valid: Sequence[str], *, command: str = "")
         np.concatenate([token_log_probs(model.model, tokenizer.encode(text)) for text in valid]) for model in models
     ]
     weights = fit_weights(np.stack(log_probs))
+    names = distinct([model.name or model.kind for model in models])
+    origin = {key: value for key, value in models[0].training.items() if key in ORIGIN}
     training: dict[str, Any] = {
-        "name": " + ".join(model.name or model.kind for model in models),
+        "name": " + ".join(names),
         "chekhov": chekhov.__version__,
-        "text": models[0].training.get("text", ""),
-        "split": models[0].training.get("split", ""),
+        **origin,
         "command": command,
-        "weights": {model.name or model.kind: round(float(w), 6) for model, w in zip(models, weights, strict=True)},
+        "weights": {name: round(float(w), 6) for name, w in zip(names, weights, strict=True)},
         "cpu_seconds": round(sum(model.training.get("cpu_seconds", 0.0) for model in models), 3),
         "seconds": round(sum(model.training.get("seconds", 0.0) for model in models), 3),
     }
     return TextModel(Mixture([model.model for model in models], weights.tolist()), tokenizer, training)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """a/lstm and b/lstm are both called lstm: the second becomes "lstm (2)", so that each keeps its weight."""
+    return [
+        f"{name} ({names[:i].count(name) + 1})" if name in names[:i] else name for i, name in enumerate(list(names))
+    ]

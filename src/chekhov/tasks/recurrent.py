@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chekhov.errors import check_range
+from chekhov.errors import UsageError, check_range
 from chekhov.tasks.corpus import Corpus
 from chekhov.tasks.text_model import TextModel, require_torch
 from chekhov.tokens.tokenizer import Tokenizer
@@ -36,7 +36,7 @@ def train_recurrent(
     batch_size: int = 16,
     sequence_length: int = 64,
     epochs: int | None = None,
-    time: float | None = None,
+    time: float | str | None = None,
     lr: float = 8e-3,
     clip: float = 1.0,
     weight_decay: float = 0.01,
@@ -50,11 +50,9 @@ def train_recurrent(
 ) -> TextModel:
     """The net at its best on the validation part; ``folder`` holds it at every moment, and a checkpoint to resume from.
 
-    Ends after ``epochs`` or ``time`` wall seconds of training steps (5 minutes if neither is given), or when
-    ``patience`` validations in a row were no better. Ctrl-C and SIGTERM keep the best (``training['stopped_by']``).
+    Ends after ``epochs`` or ``time`` (90, "90s", "5m", "1.5h") of training steps, 5 minutes if neither is given, or
+    when ``patience`` validations in a row were no better. Ctrl-C and SIGTERM keep the best (`stopped_by` says which).
     """
-    from chekhov.errors import UsageError
-
     if unknown:
         raise UsageError(
             "E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h"
@@ -73,7 +71,7 @@ def train_recurrent(
         batch_size=batch_size,
         sequence_length=sequence_length,
         epochs=epochs,
-        time=300.0 if epochs is None and time is None else time,
+        time=300.0 if epochs is None and time is None else parse_time(time),
         lr=lr,
         clip=clip,
         weight_decay=weight_decay,
@@ -99,7 +97,7 @@ def train_recurrent(
         valid_ids = ids
     per_token = sum(map(len, corpus.train)) / len(ids)
     with Watcher(quiet=quiet) as watcher:
-        if baselines:
+        if baselines and not resume:
             for line in baseline_lines(ids, valid_ids, tokenizer, per_token):
                 watcher.say(line)
         training["stopped_by"] = ""
@@ -119,6 +117,18 @@ def train_recurrent(
     training["cpu_seconds"] = round(report.progress.cpu_seconds, 3)
     training["stopped_by"] = report.stopped_by
     return found
+
+
+def parse_time(time: float | str | None) -> float | None:
+    """``90``, ``90s``, ``5m``, ``1.5h`` in seconds."""
+    if time is None or not isinstance(time, str):
+        return time
+    number, unit = (time[:-1], time[-1]) if time and time[-1] in "smh" else (time, "s")
+    try:
+        return float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError as error:
+        what = f"--time {time} is no time"
+        raise UsageError("E-RANGE-002", what, mend="give seconds, or 90s, 5m, 1.5h") from error
 
 
 def keep(model: TextModel, folder: Path) -> None:

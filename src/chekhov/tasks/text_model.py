@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chekhov.errors import ModelError, UsageError
+from chekhov.errors import COPY_AGAIN, ModelError, UsageError
 from chekhov.evaluation.perplexity import Evaluation, evaluate, token_log_probs
 from chekhov.mixture import Mixture
 from chekhov.saving import Config, read_folder, save_folder
@@ -112,7 +112,10 @@ def load(folder: str | Path) -> TextModel:
     tokenizer = tokenizer_from_json(tokenizer_bytes, where=str(folder / config.tokenizer))
     if tokenizer.digest != config.tokenizer_digest:
         raise ModelError(
-            "E-MODEL-015", "the tokenizer is not the one that the model was trained with", where=str(folder)
+            "E-MODEL-015",
+            "the tokenizer is not the one that the model was trained with",
+            where=str(folder),
+            mend=COPY_AGAIN,
         )
     model = build_model(config.kind, config.sizes, arrays, where=folder)
     if model.vocab_size != tokenizer.vocabulary.size:
@@ -124,13 +127,19 @@ def load(folder: str | Path) -> TextModel:
 
 def build_model(kind: str, sizes: dict[str, Any], arrays: Arrays, *, where: Path) -> LanguageModel[Any]:
     """A model from what config.json and the arrays hold; the one place where a kind becomes a class."""
+    stored = sum(array.nbytes for array in arrays.values())
     try:
+        if any(isinstance(size, int) and size > stored + 1000 for size in sizes.values()):  # before it is believed
+            raise ValueError("it names a size larger than all that is stored")
         return _builder(kind)(sizes, arrays, where)
-    except (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ModelError(
-            "E-MODEL-017", f"the sizes of the {kind} do not make a model", where=str(where), why=why
-        ) from error
+    except ModelError as error:
+        raise error.at(str(where)) from error
+    except (UsageError, TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        if isinstance(error, UsageError) and error.code != "E-RANGE-001":
+            raise
+        what = f"the sizes of the {kind} do not make a model"
+        why = error.what if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+        raise ModelError("E-MODEL-017", what, where=str(where), why=why, mend=COPY_AGAIN) from error
 
 
 def _builder(kind: str) -> Callable[[dict[str, Any], Arrays, Path], LanguageModel[Any]]:

@@ -76,6 +76,9 @@ def train(
         started, cpu_started = time.monotonic(), time.process_time()
         unit = tokens or UNITS.get(kind, "characters")
         if tokenizer is not None:
+            if tokens or vocab_size or lowercase:
+                what = "--tokenizer brings its own tokens; --tokens, --vocab-size and --lowercase are of a new one"
+                raise UsageError("E-TOKEN-012", what, mend="give one or the other")
             found = read_tokenizer(Path(tokenizer))
         else:
             found = new_tokenizer(
@@ -87,6 +90,7 @@ def train(
             "text": corpus.name,
             "text_digest": corpus.digest,
             "split": corpus.split,
+            "split_by": "none" if whole else split or "",
             "seed": seed,
             "command": command,
             "notes": [],
@@ -171,7 +175,7 @@ def new_tokenizer(
     return train_tokenizer(
         unit,
         corpus.train,
-        vocab_size=vocab_size or (20_000 if net_on_words else None),
+        vocab_size=20_000 if vocab_size is None and net_on_words else vocab_size,
         min_count=2 if net_on_words else 1,
         lowercase=lowercase,
         literal_unk=literal_unk,

@@ -10,7 +10,7 @@ from functools import cached_property
 import msgspec
 import numpy as np
 
-from chekhov.errors import ModelError
+from chekhov.errors import COPY_AGAIN, ModelError
 from chekhov.tokens import storage
 from chekhov.tokens.spelling import CODE_POINT_BITS
 from chekhov.tokens.vocabulary import RESERVED, Vocabulary
@@ -37,7 +37,7 @@ class CharacterTokenizer:
     def __post_init__(self) -> None:
         for token in self.vocabulary.tokens:
             if len(token) != 1:
-                raise ModelError("E-TOKEN-002", f"token {token!r} is not one character")
+                raise ModelError("E-TOKEN-002", f"token {token!r} is not one character", mend=COPY_AGAIN)
 
     @property
     def lossless(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from chekhov.errors import ModelError
+from chekhov.errors import COPY_AGAIN, ModelError
 
 CODE_POINTS = 0x110000 - 0x800  # all of Unicode but the surrogates: no text that UTF-8 can hold is impossible
 CODE_POINT_BITS = math.log2(CODE_POINTS)
@@ -88,7 +88,7 @@ def _is_surrogate(symbol: str) -> bool:
 def _check(counts: Followers) -> None:
     for context, followers in counts.items():
         if len(context) > 2 or not followers:
-            raise ModelError("E-TOKEN-003", f"the spelling model has no such context as {context!r}")
+            raise ModelError("E-TOKEN-003", f"the spelling model has no such context as {context!r}", mend=COPY_AGAIN)
         for symbol, count in followers.items():
             if len(symbol) > 1 or not 1 <= count <= 2**53:
-                raise ModelError("E-TOKEN-003", f"the spelling model counts {symbol!r} {count} times")
+                raise ModelError("E-TOKEN-003", f"the spelling model counts {symbol!r} {count} times", mend=COPY_AGAIN)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chekhov.errors import ModelError
+from chekhov.errors import COPY_AGAIN, ModelError
 from chekhov.tokens.spelling import SpellingModel
 from chekhov.tokens.vocabulary import RESERVED, Vocabulary
 
@@ -88,7 +88,7 @@ def read_vocabulary(content: TokenizerFile) -> Vocabulary:
 
 
 def _unreadable(why: str, where: str) -> ModelError:
-    return ModelError("E-TOKEN-003", "this is not a tokenizer of chekhov", where=where, why=why[:500])
+    return ModelError("E-TOKEN-003", "this is not a tokenizer of chekhov", where=where, why=why[:500], mend=COPY_AGAIN)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from chekhov.errors import ModelError, TextError, UsageError
+from chekhov.errors import COPY_AGAIN, ModelError, TextError, UsageError
 from chekhov.tokens import storage
 from chekhov.tokens.characters import CharacterSettings, CharacterTokenizer, train_characters
 from chekhov.tokens.marks import LiteralUnk
@@ -132,12 +132,13 @@ def tokenizer_from_json(data: bytes, *, where: str) -> Tokenizer:
     except ModelError as error:
         raise ModelError(error.code, error.what, where=where, why=error.why, mend=error.mend) from error
     except ValueError as error:  # of msgspec: a setting that is unknown, missing or of another type
-        raise ModelError("E-TOKEN-003", "this is not a tokenizer of chekhov", where=where, why=str(error)) from error
+        what = "this is not a tokenizer of chekhov"
+        raise ModelError("E-TOKEN-003", what, where=where, why=str(error), mend=COPY_AGAIN) from error
 
 
 def _characters(content: storage.TokenizerFile) -> Tokenizer:
     if content.spelling:
-        raise ModelError("E-TOKEN-003", "a tokenizer of characters has no spelling model")
+        raise ModelError("E-TOKEN-003", "a tokenizer of characters has no spelling model", mend=COPY_AGAIN)
     return CharacterTokenizer(storage.read_vocabulary(content), storage.read_settings(content, CharacterSettings))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from chekhov.errors import ModelError, check_range
+from chekhov.errors import COPY_AGAIN, ModelError, check_range
 from chekhov.types import BOS, EOS, UNK, Ids
 
 RESERVED = ("<unk>", "<s>", "</s>")  # the spellings of ids 0, 1, 2
@@ -97,12 +97,16 @@ def _check(tokens: tuple[str, ...], ids: dict[str, int]) -> None:
         seen: dict[str, int] = {}
         for i, token in enumerate(tokens, start=len(RESERVED)):
             if token in seen:
-                raise ModelError("E-TOKEN-001", f"token {token!r} stands twice, as id {seen[token]} and id {i}")
+                raise ModelError(
+                    "E-TOKEN-001", f"token {token!r} stands twice, as id {seen[token]} and id {i}", mend=COPY_AGAIN
+                )
             seen[token] = i
     for token in ("", RESERVED[BOS], RESERVED[EOS]):
         if token in ids:
-            raise ModelError("E-TOKEN-002", f"id {ids[token]} is {token!r}, which cannot be a token")
+            raise ModelError("E-TOKEN-002", f"id {ids[token]} is {token!r}, which cannot be a token", mend=COPY_AGAIN)
     try:
         "".join(tokens).encode()
     except UnicodeEncodeError as error:  # a lone surrogate would fail later, when the vocabulary is written
-        raise ModelError("E-TOKEN-002", "a token holds a lone surrogate, which no UTF-8 file can") from error
+        raise ModelError(
+            "E-TOKEN-002", "a token holds a lone surrogate, which no UTF-8 file can", mend=COPY_AGAIN
+        ) from error

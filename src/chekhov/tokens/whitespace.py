@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from chekhov.errors import ModelError
+from chekhov.errors import COPY_AGAIN, ModelError
 from chekhov.tokens import marks, storage
 from chekhov.tokens.spelling import SpellingModel, train_spelling
 from chekhov.tokens.vocabulary import RESERVED, Vocabulary
@@ -94,9 +94,11 @@ def check_tokens(vocabulary: Vocabulary, literal_unk: marks.LiteralUnk) -> None:
     tokens = vocabulary.tokens
     if len(" ".join(tokens).split()) != len(tokens):
         token = next(token for token in tokens if token.split() != [token])
-        raise ModelError("E-TOKEN-002", f"token {token!r} holds white space")
+        raise ModelError("E-TOKEN-002", f"token {token!r} holds white space", mend=COPY_AGAIN)
     if literal_unk != "word" and RESERVED[UNK] in vocabulary:
-        raise ModelError("E-TOKEN-002", f"<unk> is a word of the vocabulary in spite of literal_unk {literal_unk}")
+        raise ModelError(
+            "E-TOKEN-002", f"<unk> is a word of the vocabulary in spite of literal_unk {literal_unk}", mend=COPY_AGAIN
+        )
 
 
 def train_whitespace(

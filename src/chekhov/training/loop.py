@@ -138,8 +138,8 @@ class _Run:
         if record.data_digest != self.data_digest:
             what = "the text is not the one that this run was started on"
             raise TrainingError("E-RESUME-003", what, where=str(self.folder), mend="give the same text, or start anew")
-        if record.plan != asdict(self.plan):
-            changed = [name for name, value in asdict(self.plan).items() if record.plan.get(name) != value]
+        changed = [name for name, value in self.settings().items() if record.plan.get(name, value) != value]
+        if changed:
             what = f"the settings differ from the run's: {', '.join(changed)}"
             raise TrainingError("E-RESUME-004", what, where=str(self.folder), mend="give the same flags, or start anew")
         self.progress, self.carry = record.progress, restore(arrays, self.model, self.optimiser)
@@ -154,10 +154,10 @@ class _Run:
         while not (p.finished or stopped_by):
             norm, rate = self.step()
             p.seconds, p.cpu_seconds = time.monotonic() - clock, time.process_time() - cpu_clock
-            if p.total_steps == 0:
-                self.calibrate()
-            validating = self.due(LOGS_PER_VALIDATION)
-            if validating or self.due(1):
+            logging, validating = self.due(1), self.due(LOGS_PER_VALIDATION)
+            if self.plan.time and p.step != p.total_steps and (validating or p.total_steps == 0):
+                self.calibrate(self.plan.time)
+            if logging:
                 self.log(norm, rate, self.validate() if validating else None)
             p.finished = p.step == p.total_steps or (
                 bool(self.plan.patience) and p.bad_validations >= self.plan.patience
@@ -196,9 +196,9 @@ class _Run:
         p.loss_count += 1
         return norm, rate
 
-    def calibrate(self) -> None:
-        """After 3 seconds the number of steps that fit into --time is fixed, and with it the schedule."""
-        p, budget = self.progress, self.plan.time or 60.0
+    def calibrate(self, budget: float) -> None:
+        """After 3 seconds, and again at each validation: how many steps --time has room for, hence the schedule."""
+        p = self.progress
         if p.seconds >= min(CALIBRATION_SECONDS, budget / 2) and p.step >= 2:
             p.total_steps = max(p.step + 1, round(p.step * budget / p.seconds))
 
@@ -249,10 +249,14 @@ class _Run:
         return loss
 
     def checkpoint(self) -> None:
-        plan = asdict(self.plan)
+        settings, progress = self.settings(), self.progress
         save_checkpoint(
-            self.folder, self.model, self.best, self.optimiser, self.carry, self.progress, plan, self.data_digest
+            self.folder, self.model, self.best, self.optimiser, self.carry, progress, settings, self.data_digest
         )
+
+    def settings(self) -> dict[str, Any]:
+        """The plan and the net's own sizes: what a resumed run must have been given again."""
+        return {**asdict(self.plan), **self.model.sizes()}
 
 
 def validation_loss(model: RecurrentLM, ids: Ids) -> float:
