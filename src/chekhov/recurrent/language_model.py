@@ -1,6 +1,6 @@
 """A recurrent language model: embedding -> stack of cells -> softmax over the vocabulary.
 
-    x_t = E[w_t]        h_t = cell(x_t, h_{t-1})        p(w_{t+1} | w_1 .. w_t) = softmax(V h_t + b)
+    x_t = E[w_t]        h_t = cell(x_t, h_{t-1})        o_t = p(w_{t+1} | w_1 .. w_t) = softmax(W_ho h_t + b)
 
 Inside, tensors (`forward`); at the boundary the contract of ``chekhov.types`` in NumPy (float32, int64).
 """
@@ -16,15 +16,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chekhov.errors import ModelError, check_range
+from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.recurrent.cell import Cell
+from chekhov.recurrent.elman import Elman
+from chekhov.recurrent.gru import GRU
 from chekhov.recurrent.lstm import LSTM
+from chekhov.recurrent.mingru import MinGRU
 from chekhov.recurrent.stack import Stack
+from chekhov.recurrent.window import FixedWindow
 from chekhov.state import map_state
 from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
 
-CELLS: dict[str, Callable[[int, int], Cell]] = {"lstm": LSTM}
-_WEIGHTS = (("vocab_size", "embedding_size"), ("hidden_size", "hidden_size"), ("vocab_size", "hidden_size"))
+CELLS: dict[str, Callable[..., Cell]] = {
+    "window": FixedWindow,
+    "elman": Elman,
+    "gru": GRU,
+    "mingru": MinGRU,
+    "lstm": LSTM,
+}
 MAX_LOGITS = 1 << 24  # floats of one block of logits: 64 MiB
 
 
@@ -34,6 +43,12 @@ class RecurrentState(NamedTuple):
 
 
 class RecurrentLM(nn.Module):
+    """``cell_options`` are the keyword arguments of the cell. ``embedding_size`` 0 feeds one-hot vectors.
+
+    ``tied``: the output matrix is the embedding (Press & Wolf 2017; Inan, Khosravi & Socher 2017), so that both have
+    the hidden size. Raises `UsageError` for a size out of range.
+    """
+
     def __init__(
         self,
         cell: str,
@@ -43,22 +58,39 @@ class RecurrentLM(nn.Module):
         hidden_size: int = 256,
         num_layers: int = 1,
         dropout: float = 0.0,
+        tied: bool = False,
+        residual: bool = False,
+        cell_options: dict[str, Any] | None = None,
     ):
         super().__init__()
         for name, size, high in (
             ("vocab_size", vocab_size, 1 << 24),
-            ("embedding_size", embedding_size, 1 << 14),
             ("hidden_size", hidden_size, 1 << 14),
             ("num_layers", num_layers, 64),
         ):
             check_range(name, size, 1, high)
+        check_range("embedding_size", embedding_size, 0, 1 << 14)
         check_range("dropout", dropout, 0.0, 0.99)
         self.cell, self.vocab_size, self.dropout = cell, vocab_size, dropout
-        self.embedding = nn.Embedding(vocab_size, embedding_size)  # unit variance
-        widths = [embedding_size] + [hidden_size] * num_layers
-        self.stack = Stack([CELLS[cell](i, h) for i, h in itertools.pairwise(widths)], dropout)
+        self.tied, self.cell_options = tied, cell_options or {}
+        self.embedding = nn.Embedding(vocab_size, embedding_size) if embedding_size else None  # unit variance
+        widths = [embedding_size or vocab_size] + [hidden_size] * num_layers
+        cells = [CELLS[cell](i, h, **self.cell_options) for i, h in itertools.pairwise(widths)]
+        self.stack = Stack(cells, dropout, residual=residual)
         self.head = nn.Linear(hidden_size, vocab_size)
         nn.init.zeros_(self.head.bias)
+        if tied:
+            self._tie(hidden_size)
+
+    def _tie(self, hidden_size: int) -> None:
+        if self.embedding is None or self.embedding.embedding_dim != hidden_size:
+            raise UsageError(
+                "E-TRAIN-011",
+                "tied weights need an embedding of the hidden size",
+                mend=f"give --embedding-size {hidden_size} too",
+            )
+        nn.init.normal_(self.embedding.weight, std=hidden_size**-0.5)  # as a head; `_embed` scales it up again
+        self.head.weight = self.embedding.weight
 
     def forward(self, ids: Tensor, cells: Any) -> tuple[Tensor, Any]:
         """ids (B, T) -> features (B, T, H), the stack's state after them."""
@@ -68,14 +100,18 @@ class RecurrentLM(nn.Module):
 
     def _embed(self, ids: Tensor) -> Tensor:
         """<s> and </s> share a vector: what begins here has ended there, and training sees </s> often."""
-        return self.embedding(ids.masked_fill(ids == BOS, EOS))
+        ids = ids.masked_fill(ids == BOS, EOS)
+        if self.embedding is None:
+            return F.one_hot(ids, self.vocab_size).to(self.head.weight.dtype)
+        x = self.embedding(ids)
+        return x * self.stack.hidden_size**0.5 if self.tied else x
 
     # The contract, in NumPy.
 
     @torch.inference_mode()
     def initial_state(self, batch_size: int) -> RecurrentState:
         cells = self.stack.initial_state(batch_size)
-        features = cells[-1][0] if isinstance(cells[-1], tuple) else cells[-1]
+        features = torch.zeros(batch_size, self.stack.hidden_size)  # of no token yet: read by nobody
         start = map_state(lambda tensor: tensor.numpy(), RecurrentState(features, cells))
         return self.advance(start, np.full(batch_size, BOS, np.int64))
 
@@ -116,14 +152,21 @@ class RecurrentLM(nn.Module):
         return {
             "cell": self.cell,
             "vocab_size": self.vocab_size,
-            "embedding_size": self.embedding.embedding_dim,
+            "embedding_size": self.embedding.embedding_dim if self.embedding else 0,
             "hidden_size": self.stack.hidden_size,
             "num_layers": len(self.stack.cells),
             "dropout": self.dropout,
+            "tied": self.tied,
+            "residual": self.stack.residual,
+            "cell_options": self.cell_options,
         }
 
     def arrays(self) -> Arrays:
-        return {name: tensor.detach().float().numpy() for name, tensor in self.state_dict().items()}
+        return {name: tensor.detach().float().numpy() for name, tensor in self._stored().items()}
+
+    def _stored(self) -> dict[str, Tensor]:
+        """Every parameter once: a tied head is the embedding."""
+        return {name: t for name, t in self.state_dict().items() if not (self.tied and name == "head.weight")}
 
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> RecurrentLM:
@@ -131,11 +174,8 @@ class RecurrentLM(nn.Module):
             raise ModelError(
                 "E-MODEL-012", f"the cell {sizes.get('cell')!r} is unknown", mend=f"known: {', '.join(CELLS)}"
             )
-        stored = sum(array.size for array in arrays.values())
-        if any(sizes[a] * sizes[b] > stored for a, b in _WEIGHTS) or sizes["num_layers"] > stored:
-            raise ModelError("E-MODEL-013", "config.json names larger sizes than the weights have", mend="train again")
-        model = cls(**sizes)
-        expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        with torch.device("meta"):  # shapes alone: the sizes are not believed yet
+            expected = {name: tuple(tensor.shape) for name, tensor in cls(**sizes)._stored().items()}
         found = {name: tuple(array.shape) for name, array in arrays.items()}
         for name in sorted(expected.keys() | found.keys()):
             if expected.get(name) != found.get(name):
@@ -145,8 +185,16 @@ class RecurrentLM(nn.Module):
                 raise ModelError(
                     "E-MODEL-014", f"the weight {name} holds NaN or infinity", mend="train the model again"
                 )
-        model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+        model = cls(**sizes)
+        model.load_arrays(arrays)
         return model.eval()
+
+    def load_arrays(self, arrays: Arrays) -> None:
+        """Take over weights of these very shapes."""
+        weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        if self.tied:
+            weights["head.weight"] = weights["embedding.weight"]
+        self.load_state_dict(weights)
 
     @property
     def kind(self) -> str:
@@ -154,4 +202,4 @@ class RecurrentLM(nn.Module):
 
     @property
     def parameter_count(self) -> int:
-        return sum(tensor.numel() for tensor in self.state_dict().values())
+        return sum(tensor.numel() for tensor in self._stored().values())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from chekhov.recurrent.cell import Cell
+from chekhov.recurrent.weights import TorchCell
 
 
 class LSTMState(NamedTuple):
@@ -15,7 +15,7 @@ class LSTMState(NamedTuple):
     c: Tensor  # (B, H) cell state: what is kept
 
 
-class LSTM(Cell):
+class LSTM(TorchCell):
     r"""Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000).
 
         i, f, o = sigmoid(W x + U h + b)      input, forget and output gate
@@ -28,25 +28,17 @@ class LSTM(Cell):
     forget bias starts at 1 (Jozefowicz, Zaremba & Sutskever 2015), so that early in training little is forgotten.
     """
 
-    def __init__(self, input_size: int, hidden_size: int):
+    def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True):
         super().__init__()
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.weights = nn.LSTM(input_size, hidden_size, batch_first=True)  # the parameters, and a fast unroll
-        with torch.no_grad():
-            _, U, b_ih, b_hh = self.parameters_by_letter()
-            for gate in U.chunk(4):
-                nn.init.orthogonal_(gate)
-            b_ih.zero_()
-            b_hh.zero_()
-            b_ih.chunk(4)[1].fill_(1.0)  # i, f, g, o
-
-    def parameters_by_letter(self) -> tuple[nn.Parameter, nn.Parameter, nn.Parameter, nn.Parameter]:
-        """W (4H, I), U (4H, H) and the two vectors whose sum is b, each (4H)."""
-        get = self.weights.get_parameter
-        return get("weight_ih_l0"), get("weight_hh_l0"), get("bias_ih_l0"), get("bias_hh_l0")
+        self.hold(
+            nn.LSTM(input_size, hidden_size, bias=bias, batch_first=True), gates=4
+        )  # the parameters, and a fast unroll
+        if bias:
+            with torch.no_grad():
+                self.parameters_by_letter()[2].chunk(4)[1].fill_(1.0)  # i, f, g, o
 
     def initial_state(self, batch_size: int) -> LSTMState:
-        zeros = self.parameters_by_letter()[1].new_zeros(batch_size, self.hidden_size)
+        zeros = super().initial_state(batch_size)
         return LSTMState(zeros, zeros)
 
     def step(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:

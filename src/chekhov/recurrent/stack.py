@@ -12,11 +12,14 @@ from chekhov.recurrent.cell import Cell
 
 
 class Stack(Cell):
-    """x -> cell 1 -> dropout -> cell 2 -> ... (Zaremba, Sutskever & Vinyals 2014: dropout between layers only)."""
+    """x -> cell 1 -> dropout -> cell 2 -> ... (Zaremba, Sutskever & Vinyals 2014: dropout between layers only).
 
-    def __init__(self, cells: Sequence[Cell], dropout: float = 0.0):
+    ``residual``: from the second layer on, what a layer puts out is added to what it was given (He et al. 2016).
+    """
+
+    def __init__(self, cells: Sequence[Cell], dropout: float = 0.0, *, residual: bool = False):
         super().__init__()
-        self.cells = nn.ModuleList(cells)
+        self.cells, self.residual = nn.ModuleList(cells), residual
         self.input_size, self.hidden_size, self.dropout = cells[0].input_size, cells[-1].hidden_size, dropout
 
     def initial_state(self, batch_size: int) -> tuple[Any, ...]:
@@ -31,8 +34,9 @@ class Stack(Cell):
     def _through(self, verb: str, x: Tensor, state: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
         states = []
         for layer, (cell, layer_state) in enumerate(zip(self.cells, state, strict=True)):
-            if layer > 0:
-                x = F.dropout(x, self.dropout, self.training)
-            x, layer_state = getattr(cell, verb)(x, layer_state)
+            below = F.dropout(x, self.dropout, self.training) if layer > 0 else x
+            x, layer_state = getattr(cell, verb)(below, layer_state)
+            if self.residual and layer > 0:
+                x = x + below
             states.append(layer_state)
         return x, tuple(states)

@@ -18,7 +18,7 @@ from chekhov.tasks.card import model_card
 from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json
 from chekhov.types import UNK, Arrays, LanguageModel
 
-RECURRENT = ("lstm",)
+RECURRENT = ("window", "elman", "gru", "mingru", "lstm")  # the keys of recurrent.language_model.CELLS
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def build_model(kind: str, sizes: dict[str, Any], arrays: Arrays, *, where: Path
     except ModelError as error:
         raise error.at(str(where)) from error
     except (UsageError, TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError) as error:
-        if isinstance(error, UsageError) and error.code != "E-RANGE-001":
+        if isinstance(error, UsageError) and error.code == "E-SETUP-001":
             raise
         what = f"the sizes of the {kind} do not make a model"
         why = error.what if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"

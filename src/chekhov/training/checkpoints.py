@@ -95,7 +95,7 @@ def read_checkpoint(folder: Path) -> tuple[CheckpointFile, Arrays]:
 def restore(arrays: Arrays, model: RecurrentLM, optimiser: torch.optim.Optimizer) -> Any:
     """Put the checkpoint's arrays back; returns the carry (None if the run had none yet)."""
     weights = {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}
-    model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
+    model.load_arrays(weights)
     state = optimiser.state_dict()
     for name, array in arrays.items():
         if name.startswith("optimiser."):

@@ -1,0 +1,46 @@
+"""The simple recurrent network: the chapter's formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from chekhov.errors import UsageError
+from chekhov.recurrent.cell import Cell
+from chekhov.recurrent.weights import TorchCell
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
+
+
+class Elman(TorchCell):
+    r"""h_t = f(W_xh x_t + W_hh h_{t-1} + b): Elman 1990, "Finding structure in time"; with ``bias=False`` the chapter's.
+
+    f is ``tanh``, ``relu`` (then W_hh starts as the identity: Le, Jaitly & Hinton 2015) or ``sigmoid``. The state is
+    h (B, H); weights as in `TorchCell`, b the sum of two vectors. The gradient through t steps is a product of t
+    factors diag(f') W_hh: it vanishes or explodes, and the net forgets.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, *, activation: str = "tanh", bias: bool = True):
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            what = f"the activation {activation!r} is unknown"
+            raise UsageError("E-TRAIN-010", what, mend=f"choose one of {', '.join(ACTIVATIONS)}")
+        self.activation = activation
+        kernel = "relu" if activation == "relu" else "tanh"  # torch has none for sigmoid: it runs through `step`
+        self.hold(nn.RNN(input_size, hidden_size, nonlinearity=kernel, bias=bias, batch_first=True), gates=1)
+        if activation == "relu":
+            nn.init.eye_(self.weights.get_parameter("weight_hh_l0"))
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        W_xh, W_hh, b, b_hh = self.parameters_by_letter()
+        f = ACTIVATIONS[self.activation]
+        h = f(x @ W_xh.t() + state @ W_hh.t() + b + b_hh)
+        return h, h
+
+    def unroll(self, xs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        if self.activation == "sigmoid":
+            return Cell.unroll(self, xs, state)
+        outputs, last = self.weights(xs, state[None].contiguous())
+        return outputs, last[0]
