@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 import sys
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -87,25 +89,39 @@ def ngram(
     run("ngram", **locals())
 
 
-@app.command()
-def lstm(
+def options_of_every_net(
     text: Texts,
     out: Out,
-    hidden_size: Annotated[int, typer.Option(help="Units of a layer.")] = 256,
-    num_layers: Annotated[int, typer.Option(help="Layers of cells.")] = 1,
-    embedding_size: Annotated[int, typer.Option(help="Width of a token's vector.")] = 128,
+    size: Annotated[
+        str, typer.Option(help="small, medium or large: what --hidden-size etc. are if not given.")
+    ] = "medium",
+    hidden_size: Annotated[int | None, typer.Option(help="Units of a layer. [128, 256, 512]")] = None,
+    num_layers: Annotated[int | None, typer.Option(help="Layers of cells. [1, 1, 2]")] = None,
+    embedding_size: Annotated[int | None, typer.Option(help="Of a token's vector; 0: one-hot. [64, 128, 256]")] = None,
+    tied: Annotated[bool, typer.Option("--tied", help="The output matrix is the embedding.")] = False,
+    residual: Annotated[bool, typer.Option("--residual", help="Add to each layer's output what it was given.")] = False,
     dropout: Annotated[float, typer.Option(help="Of embeddings, between layers and before the softmax.")] = 0.0,
     batch_size: Annotated[int, typer.Option(help="Rows into which the text is cut.")] = 16,
     sequence_length: Annotated[int, typer.Option(help="Window of truncated BPTT, in tokens.")] = 64,
     epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,
     time: Annotated[str | None, typer.Option(help="Wall time of training steps: 60s, 5m, 1h. [5m]")] = None,
-    lr: Annotated[float, typer.Option(help="Peak learning rate of AdamW; cosine schedule.")] = 8e-3,
+    optimiser: Annotated[str, typer.Option("--optimiser", "--optimizer", help="adamw or sgd.")] = "adamw",
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate. [by kind; sgd: 1]")] = None,
+    momentum: Annotated[float, typer.Option(help="Of sgd.")] = 0.0,
+    schedule: Annotated[str, typer.Option(help="cosine, constant, or plateau (/ 4 when no better).")] = "cosine",
+    warmup_steps: Annotated[int, typer.Option(help="Steps over which the rate rises to its peak.")] = 20,
     clip: Annotated[float, typer.Option(help="Largest norm of the gradient.")] = 1.0,
-    weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.01,
+    clip_value: Annotated[float | None, typer.Option(help="Clip each entry to this instead.")] = None,
+    weight_decay: Annotated[float, typer.Option(help="Of the optimiser.")] = 0.01,
     patience: Annotated[int, typer.Option(help="Stop after so many validations that were no better; 0: never.")] = 10,
     precision: Annotated[str, typer.Option(help="auto, float32 or bf16.")] = "auto",
     threads: Annotated[int, typer.Option(help="More than 1 helps large nets on an idle machine only.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in DIR, to the same bits.")] = False,
+    start_from: Annotated[
+        str | None, typer.Option("--from", metavar="DIR", help="Begin with the weights and tokens of this model.")
+    ] = None,
+    plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the loss curves: .svg, .png or .pdf.")] = None,
+    tensorboard: Annotated[str | None, typer.Option(metavar="DIR", help="Write logs for TensorBoard.")] = None,
     tokens: Tokens = None,
     vocab_size: VocabSize = None,
     valid: Valid = [],  # noqa: B006
@@ -119,16 +135,72 @@ def lstm(
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
+    bidirectional: Annotated[bool, typer.Option("--bidirectional", hidden=True)] = False,
+) -> None: ...
+
+
+def net(own: Callable[..., None]) -> Callable[..., None]:
+    """A command of `train` whose options are those of ``own`` and, after them, those of every net."""
+
+    def command(**settings: Any) -> None:
+        if not settings["bidirectional"]:
+            del settings["bidirectional"]
+        run(own.__name__, **settings)
+
+    first, second, *shared = parameters(options_of_every_net)
+    both = [first, second, *parameters(own), *shared]
+    command.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in both}
+    command.__doc__ = own.__doc__
+    app.command(own.__name__)(command)
+    return own
+
+
+def parameters(function: Callable[..., None]) -> list[inspect.Parameter]:
+    """With their types evaluated, so that two functions' can stand in one signature."""
+    hints = get_type_hints(function, include_extras=True)
+    return [
+        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(function).parameters.items()
+    ]
+
+
+@net
+def window(width: Annotated[int, typer.Option(help="Tokens that it sees.")] = 8) -> None:
+    """A fixed-window net: an n-gram that knows which tokens are alike."""
+
+
+@net
+def elman(
+    activation: Annotated[str, typer.Option(help="tanh, relu or sigmoid.")] = "tanh",
+    bias: Annotated[bool, typer.Option("--bias/--no-bias", help="Without: the chapter's formula.")] = True,
 ) -> None:
-    """A long short-term memory network, by truncated backpropagation through time."""
-    run("lstm", **locals())
+    """The simple recurrent network: h = f(W x + U h)."""
+
+
+@net
+def gru(
+    reset: Annotated[str, typer.Option(help="Reset gate after the product (PyTorch), or before (Cho).")] = "after",
+    update: Annotated[str, typer.Option(help="What the update gate names: keep (PyTorch) or replace.")] = "keep",
+) -> None:
+    """A gated recurrent unit."""
+
+
+@net
+def mingru() -> None:
+    """A minGRU: gates that look at the input alone. Give it layers, and --residual."""
+
+
+@net
+def lstm() -> None:
+    """A long short-term memory network."""
 
 
 def run(kind: str, *, text: list[str], out: str, json: bool, quiet: bool, **settings: Any) -> None:
     from chekhov.tasks.train import train
 
     check_out(out)
-    if kind == "lstm":
+    if kind not in ("chain", "ngram"):
         settings["quiet"] = quiet
     silent = (lambda message: None) if quiet else note
     model = train(kind, text, out=out, command=command_line(), note=silent, **settings)

@@ -15,7 +15,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu"
 
 
 class Elman(TorchCell):
-    r"""h_t = f(W_xh x_t + W_hh h_{t-1} + b): Elman 1990, "Finding structure in time"; with ``bias=False`` the chapter's.
+    r"""h_t = f(W_xh x_t + W_hh h_{t-1} + b), without ``bias`` the chapter's (Elman 1990, "Finding structure in time").
 
     f is ``tanh``, ``relu`` (then W_hh starts as the identity: Le, Jaitly & Hinton 2015) or ``sigmoid``. The state is
     h (B, H); weights as in `TorchCell`, b the sum of two vectors. The gradient through t steps is a product of t

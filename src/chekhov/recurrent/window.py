@@ -12,8 +12,9 @@ from chekhov.recurrent.cell import Cell
 class FixedWindow(Cell):
     r"""h_t = tanh(W [x_{t-w+1}; ...; x_t] + b): Bengio, Ducharme, Vincent & Jauvin 2003, equation 1.
 
-    (Without its direct path from the words to the output.) Like an n-gram with n = width + 1 it sees ``width`` tokens and no more; unlike it, it knows that words are alike.
-    As a cell its state is what it still sees: the last width - 1 inputs (B, width - 1, I), zeros before the text.
+    Its direct path from the words to the output is left out. Like an n-gram with n = width + 1 the net sees ``width``
+    tokens and no more; unlike it, it knows that words are alike. As a cell its state is what it still sees: the last
+    width - 1 inputs (B, width - 1, I), zeros before the text.
     """
 
     def __init__(self, input_size: int, hidden_size: int, *, width: int = 8):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,14 @@ from chekhov.types import Ids
 
 BASELINES = ((1, "unigram"), (3, "3-gram Kneser-Ney"))
 SAMPLE_TOKENS = {"characters": 120}  # else 25
+SIZES = {
+    "small": {"hidden_size": 128, "embedding_size": 64, "num_layers": 1},
+    "medium": {"hidden_size": 256, "embedding_size": 128, "num_layers": 1},
+    "large": {"hidden_size": 512, "embedding_size": 256, "num_layers": 2},
+}
+LEARNING_RATES = {
+    "adamw": {"lstm": 8e-3, "gru": 4e-3, "elman": 2e-3, "mingru": 8e-3, "window": 2e-3},
+}
 
 
 def train_recurrent(
@@ -29,16 +38,25 @@ def train_recurrent(
     seed: int,
     training: dict[str, Any],
     note: Callable[[str], None],
-    hidden_size: int = 256,
-    num_layers: int = 1,
-    embedding_size: int = 128,
+    start: TextModel | None = None,
+    size: str = "medium",
+    hidden_size: int | None = None,
+    num_layers: int | None = None,
+    embedding_size: int | None = None,
+    tied: bool = False,
+    residual: bool = False,
     dropout: float = 0.0,
     batch_size: int = 16,
     sequence_length: int = 64,
     epochs: int | None = None,
     time: float | str | None = None,
-    lr: float = 8e-3,
+    lr: float | None = None,
+    optimiser: str = "adamw",
+    momentum: float = 0.0,
+    schedule: str = "cosine",
+    warmup_steps: int = 20,
     clip: float = 1.0,
+    clip_value: float | None = None,
     weight_decay: float = 0.01,
     patience: int = 10,
     precision: str = "auto",
@@ -46,34 +64,43 @@ def train_recurrent(
     resume: bool = False,
     quiet: bool = False,
     baselines: bool = True,
-    **unknown: Any,
+    plot: str | Path | None = None,
+    tensorboard: str | Path | None = None,
+    **cell_options: Any,
 ) -> TextModel:
     """The net at its best on the validation part; ``folder`` holds it at every moment, and a checkpoint to resume from.
 
     Ends after ``epochs`` or ``time`` (90, "90s", "5m", "1.5h") of training steps, 5 minutes if neither is given, or
     when ``patience`` validations in a row were no better. Ctrl-C and SIGTERM keep the best (`stopped_by` says which).
+    ``start``: go on from this model's weights. ``cell_options``: those of the kind's class in `chekhov.recurrent`.
     """
-    if unknown:
-        raise UsageError(
-            "E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h"
-        )
     check_range("threads", threads, 1, 1024)
     require_torch()
     import torch
 
     from chekhov.recurrent.language_model import RecurrentLM
     from chekhov.training.loop import Plan, train_loop
+    from chekhov.training.memory import check_memory, estimate_bytes
+    from chekhov.training.plot import curve_line, load_matplotlib, plot_curves
     from chekhov.training.precision import choose_precision
-    from chekhov.training.progress import Watcher
+    from chekhov.training.progress import Watcher, tensorboard_writer
 
+    check_cell_options(kind, cell_options)
+    if plot:
+        load_matplotlib()  # now, and not after an hour
     torch.set_num_threads(threads)
     plan = Plan(
         batch_size=batch_size,
         sequence_length=sequence_length,
         epochs=epochs,
         time=300.0 if epochs is None and time is None else parse_time(time),
-        lr=lr,
+        lr=LEARNING_RATES.get(optimiser, {}).get(kind, 1.0) if lr is None else lr,
         clip=clip,
+        clip_value=clip_value,
+        optimiser=optimiser,
+        momentum=momentum,
+        schedule=schedule,
+        warmup_steps=warmup_steps,
         weight_decay=weight_decay,
         patience=patience,
         precision=choose_precision(precision),
@@ -82,21 +109,25 @@ def train_recurrent(
     plan.check()
     training["threads"] = threads
     torch.manual_seed(seed)
-    model = RecurrentLM(
-        kind,
-        tokenizer.vocabulary.size,
-        embedding_size=embedding_size,
-        hidden_size=hidden_size,
-        num_layers=num_layers,
-        dropout=dropout,
-    )
+    given = {"hidden_size": hidden_size, "num_layers": num_layers, "embedding_size": embedding_size}
+    flags = {"tied": tied, "residual": residual, "cell_options": cell_options}
+    if start is None:
+        sizes: dict[str, Any] = {**preset(size), **{k: v for k, v in given.items() if v is not None}, **flags}
+    else:
+        sizes = sizes_of(start, kind, given, cell_options)
+    with torch.device("meta"):
+        parameter_count = RecurrentLM(kind, tokenizer.vocabulary.size, **sizes).parameter_count
+    check_memory(estimate_bytes(kind, parameter_count, tokenizer.vocabulary.size, sizes, batch_size * sequence_length))
+    model = RecurrentLM(kind, tokenizer.vocabulary.size, dropout=dropout, **sizes)
+    if start is not None:
+        model.load_arrays(start.model.arrays())
     found = TextModel(model, tokenizer, training, plan.precision)
     valid_ids = tokenizer.encode_all(corpus.valid)
     if len(valid_ids) < 2:
         note("the text is too short for a validation part: the best model is chosen on the training text")
         valid_ids = ids
     per_token = sum(map(len, corpus.train)) / len(ids)
-    with Watcher(quiet=quiet) as watcher:
+    with Watcher(quiet=quiet) as watcher, tensorboard_writer(tensorboard) as write:
         if baselines and not resume:
             for line in baseline_lines(ids, valid_ids, tokenizer, per_token):
                 watcher.say(line)
@@ -110,13 +141,55 @@ def train_recurrent(
             folder=folder,
             resume=resume,
             keep_best=lambda progress: keep(found, folder),
-            watch=Companion(watcher, found),
+            watch=Companion(watcher, found, write),
         )
+        watcher.say(curve_line(folder))
+    if plot:
+        plot_curves(folder, Path(plot))
     training["steps"], training["tokens_seen"] = report.progress.step, report.progress.tokens
     training["seconds"] = round(report.progress.seconds, 3)
     training["cpu_seconds"] = round(report.progress.cpu_seconds, 3)
     training["stopped_by"] = report.stopped_by
     return found
+
+
+def preset(size: str) -> dict[str, int]:
+    if size not in SIZES:
+        raise UsageError("E-TRAIN-010", f"--size {size} is unknown", mend=f"choose one of {', '.join(SIZES)}")
+    return SIZES[size]
+
+
+def check_cell_options(kind: str, options: dict[str, Any]) -> None:
+    """What is no setting of training must be one of the cell."""
+    from chekhov.recurrent.language_model import CELLS
+
+    if "bidirectional" in options:
+        why = "it would read the very words that it is to predict, and its perplexity would mean nothing"
+        what = "a language model reads from left to right"
+        mend = "leave it out; taggers and classifiers may read from both ends"
+        raise UsageError("E-TRAIN-014", what, why=why, mend=mend)
+    unknown = [name for name in options if name not in inspect.signature(CELLS[kind]).parameters]
+    if unknown:
+        raise UsageError(
+            "E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h"
+        )
+
+
+def sizes_of(start: TextModel, kind: str, given: dict[str, int | None], options: dict[str, Any]) -> dict[str, Any]:
+    """The sizes of the model that is to be gone on from; what was given besides must agree with them."""
+    if start.kind != kind:
+        what = f"{start.name} is of kind {start.kind}, not {kind}"
+        raise UsageError("E-TRAIN-012", what, mend=f"chekhov train {start.kind} --from {start.name} ...")
+    sizes = {
+        name: value for name, value in start.model.sizes().items() if name not in ("cell", "vocab_size", "dropout")
+    }
+    wanted = {name: value for name, value in given.items() if value is not None}
+    known = {**sizes, **sizes["cell_options"]}
+    differing = [name for name, value in {**wanted, **options}.items() if name in known and known[name] != value]
+    if differing:
+        what = f"{', '.join(differing)} of {start.name} cannot be changed"
+        raise UsageError("E-TRAIN-013", what, mend="leave them out, or train anew without --from")
+    return sizes
 
 
 def parse_time(time: float | str | None) -> float | None:
@@ -156,11 +229,12 @@ def baseline_lines(ids: Ids, valid_ids: Ids, tokenizer: Tokenizer, characters_pe
 class Companion:
     """Hands the log on to the watcher, and at every fourth validation shows what the net writes by now."""
 
-    def __init__(self, watcher: Any, model: TextModel):
-        self.watcher, self.model, self.validations = watcher, model, 0
+    def __init__(self, watcher: Any, model: TextModel, write: Callable[[dict[str, Any]], None]):
+        self.watcher, self.model, self.write, self.validations = watcher, model, write, 0
 
     def __call__(self, record: dict[str, Any]) -> None:
         self.watcher(record)
+        self.write(record)
         if record["valid_loss"] is None or self.watcher.quiet:
             return
         self.validations += 1

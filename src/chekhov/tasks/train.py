@@ -15,7 +15,7 @@ import chekhov
 from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.saving import locked, read_config
 from chekhov.tasks.corpus import Corpus, read_corpus
-from chekhov.tasks.text_model import RECURRENT, TextModel
+from chekhov.tasks.text_model import RECURRENT, TextModel, load
 from chekhov.tokens.marks import LiteralUnk
 from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_tokenizer
 from chekhov.types import Ids, LanguageModel
@@ -39,6 +39,7 @@ def train(
     lowercase: bool = False,
     literal_unk: LiteralUnk = "word",
     tokenizer: str | Path | None = None,
+    start_from: str | Path | None = None,
     encoding: str | None = None,
     chapter_compatible: bool = False,
     seed: int = 0,
@@ -47,8 +48,9 @@ def train(
     note: Note = lambda message: None,
     **settings: Any,
 ) -> TextModel:
-    """Train a ``chain``, an ``ngram`` or an ``lstm`` on ``text`` and, if ``out`` is given, save it there.
+    """Train a ``chain``, an ``ngram`` or a net on ``text`` and, if ``out`` is given, save it there.
 
+    ``start_from`` (on the command line ``--from``): begin with the weights and the tokenizer of this model.
     ``settings`` are those of the kind: ``order`` and ``smoothing``, or those of `tasks.recurrent.train_recurrent`.
     Raises `UsageError` for a flag out of range, `TextError` for a text that cannot be used, `ModelError` where the
     folder cannot be written or is in use.
@@ -75,6 +77,10 @@ def train(
         stack.enter_context(locked(folder))
         started, cpu_started = time.monotonic(), time.process_time()
         unit = tokens or UNITS.get(kind, "characters")
+        if start_from is not None:
+            start = starting_model(kind, start_from, tokenizer)
+            settings["start"] = start
+            tokenizer = start_from
         if tokenizer is not None:
             if tokens or vocab_size or lowercase:
                 what = "--tokenizer brings its own tokens; --tokens, --vocab-size and --lowercase are of a new one"
@@ -122,6 +128,17 @@ def train(
         model.save(folder)
         model.name = training["name"]
         return model
+
+
+def starting_model(kind: str, folder: str | Path, tokenizer: str | Path | None) -> TextModel:
+    """The model of ``--from``; a ``--tokenizer`` besides must be its own."""
+    if kind not in RECURRENT:
+        raise UsageError("E-TRAIN-016", f"{kind} counts a text at once", mend="give both texts, without --from")
+    start = load(folder)
+    if tokenizer is not None and read_tokenizer(Path(tokenizer)).digest != start.tokenizer.digest:
+        what = f"{folder} reads other tokens than {tokenizer}"
+        raise UsageError("E-TRAIN-017", what, mend="leave --tokenizer out: --from brings its own")
+    return start
 
 
 def check_free(folder: Path, kind: str, *, anew: bool) -> None:

@@ -31,6 +31,7 @@ class Progress(msgspec.Struct, forbid_unknown_fields=True):
     best_loss: float | None = None
     best_step: int = 0
     bad_validations: int = 0
+    plateaus: int = 0  # bad validations, never forgotten
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     finished: bool = False
@@ -108,3 +109,19 @@ def restore(arrays: Arrays, model: RecurrentLM, optimiser: torch.optim.Optimizer
     parts = iter([torch.from_numpy(np.array(arrays[f"carry.{i}"])) for i in range(sum("carry." in n for n in arrays))])
     batch_size = arrays["carry.0"].shape[0]
     return map_state(lambda _: next(parts), model.stack.initial_state(batch_size))
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "metrics.jsonl"
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    records = []
+    for line in lines:
+        try:
+            records.append(msgspec.json.decode(line))
+        except msgspec.MsgspecError:
+            break  # the torn last line of a killed run
+    return records
+
+
+def write_log(folder: Path, records: list[dict[str, Any]]) -> None:
+    write_file(folder / "metrics.jsonl", b"".join(msgspec.json.encode(record) + b"\n" for record in records))

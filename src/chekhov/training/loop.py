@@ -22,14 +22,14 @@ import torch
 from chekhov.batches.streams import Streams
 from chekhov.errors import TrainingError, UsageError, check_range
 from chekhov.recurrent.language_model import RecurrentLM
-from chekhov.saving import digest, save_error, write_file
-from chekhov.training.checkpoints import Progress, read_checkpoint, restore, save_checkpoint
+from chekhov.saving import digest, save_error
+from chekhov.training.checkpoints import Progress, read_checkpoint, read_log, restore, save_checkpoint, write_log
 from chekhov.training.objectives import next_token
-from chekhov.training.schedules import cosine
+from chekhov.training.optimisers import OPTIMISERS, clip, make_optimiser
+from chekhov.training.schedules import SCHEDULES, share
 from chekhov.types import Ids
 
 CALIBRATION_SECONDS = 3.0
-WARMUP_STEPS = 20
 VALIDATIONS = 20  # in a run
 LOGS_PER_VALIDATION = 4
 VALIDATION_TOKENS = 4_000, 16_000  # enough to see a trend; the final evaluation reads everything
@@ -46,6 +46,11 @@ class Plan:
     time: float | None = None
     lr: float = 8e-3
     clip: float = 1.0
+    clip_value: float | None = None
+    optimiser: str = "adamw"
+    momentum: float = 0.0
+    schedule: str = "cosine"
+    warmup_steps: int = 20
     weight_decay: float = 0.01
     patience: int = 10
     precision: str = "float32"
@@ -54,7 +59,19 @@ class Plan:
     def check(self) -> None:
         check_range("batch-size", self.batch_size, 1, 1 << 16)
         check_range("sequence-length", self.sequence_length, 1, 1 << 20)
-        check_range("lr", self.lr, 1e-8, 10.0)
+        check_range("lr", self.lr, 1e-8, 100.0)
+        check_range("momentum", self.momentum, 0.0, 0.9999)
+        check_range("warmup-steps", self.warmup_steps, 0, 1 << 30)
+        if self.clip_value is not None:
+            check_range("clip-value", self.clip_value, 1e-8, 1e6)
+        for flag, value, known in (
+            ("optimiser", self.optimiser, OPTIMISERS),
+            ("schedule", self.schedule, SCHEDULES),
+        ):
+            if value not in known:
+                raise UsageError(
+                    "E-TRAIN-010", f"--{flag} {value} is unknown", mend=f"choose one of {', '.join(known)}"
+                )
         check_range("clip", self.clip, 1e-6, 1e6)
         check_range("weight-decay", self.weight_decay, 0.0, 1.0)
         check_range("patience", self.patience, 0, 1 << 20)
@@ -95,9 +112,7 @@ def train_loop(
     plan.check()
     streams = Streams(train_ids, batch_size=plan.batch_size, sequence_length=plan.sequence_length, seed=plan.seed)
     data_digest = digest(np.ascontiguousarray(train_ids).tobytes() + valid_ids.tobytes())
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=plan.lr, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=True
-    )
+    optimiser = make_optimiser(model, plan)
     run = _Run(model, streams, valid_ids, plan, characters_per_token, folder, optimiser, data_digest, keep_best, watch)
     if resume:
         run.resume()
@@ -174,7 +189,9 @@ class _Run:
 
     def step(self) -> tuple[float, float]:
         p, plan = self.progress, self.plan
-        rate = plan.lr * cosine(p.step, p.total_steps, warmup_steps=WARMUP_STEPS)
+        rate = plan.lr * share(
+            plan.schedule, p.step, p.total_steps, warmup_steps=plan.warmup_steps, plateaus=p.plateaus
+        )
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         batch = self.streams.batch(p.step)
@@ -183,7 +200,7 @@ class _Run:
         self.optimiser.zero_grad(set_to_none=True)
         if math.isfinite(value):
             loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip))
+        norm = clip(self.model, norm=plan.clip, value=plan.clip_value)
         if not (math.isfinite(value) and math.isfinite(norm)):
             what = f"the {'loss' if not math.isfinite(value) else 'gradient'} is not finite at step {p.step + 1}"
             kept = f"the best model so far, of step {p.best_step}" if p.best_loss is not None else ""
@@ -246,6 +263,7 @@ class _Run:
             self.keep_best(p)
         else:
             p.bad_validations += 1
+            p.plateaus += 1
         return loss
 
     def checkpoint(self) -> None:
@@ -270,22 +288,6 @@ def validation_loss(model: RecurrentLM, ids: Ids) -> float:
     log_probs, _ = model.score(model.initial_state(rows), rows_ids)
     model.train(training)
     return float(-log_probs.astype(np.float64).mean())
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "metrics.jsonl"
-    lines = path.read_bytes().splitlines() if path.is_file() else []
-    records = []
-    for line in lines:
-        try:
-            records.append(msgspec.json.decode(line))
-        except msgspec.MsgspecError:
-            break  # the torn last line of a killed run
-    return records
-
-
-def write_log(folder: Path, records: list[dict[str, Any]]) -> None:
-    write_file(folder / "metrics.jsonl", b"".join(msgspec.json.encode(record) + b"\n" for record in records))
 
 
 @contextmanager

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+
+from chekhov.errors import UsageError
 
 QUIET_SECONDS = 4.0  # between lines where there is no terminal
 
@@ -61,3 +66,28 @@ class Watcher:
     def say(self, line: str) -> None:
         if not self.quiet:
             (self.bar.console if self.live else self.console).print(line, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def tensorboard_writer(folder: str | Path | None) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function that writes log records for TensorBoard to ``folder``; one that does nothing if there is none."""
+    if folder is None:
+        yield lambda record: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        mend = "pip install 'chekhov[tensorboard]'"
+        raise UsageError("E-SETUP-002", "--tensorboard needs TensorBoard, which is not installed", mend=mend) from error
+    writer: Any = SummaryWriter(str(folder))
+    names = ("loss", "valid_loss", "bits_per_character", "learning_rate", "gradient_norm", "tokens_per_second")
+
+    def write(record: dict[str, Any]) -> None:
+        for name in names:
+            if record[name] is not None:
+                writer.add_scalar(name, record[name], record["step"])
+
+    try:
+        yield write
+    finally:
+        writer.close()
