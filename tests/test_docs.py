@@ -18,8 +18,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 CODE = re.compile(r"E-[A-Z]+-[0-9]{3}")
-VERBS = ["demo", "evaluate", "generate", "info", "mix", "score", "train", "verify"]
-KINDS = ["chain", "lstm", "ngram"]
+VERBS = ["demo", "doctor", "evaluate", "generate", "info", "mix", "rescore", "score", "train", "verify"]
+KINDS = ["chain", "elman", "gru", "lstm", "mingru", "ngram", "window"]
 
 # Blocks that are not executed, by their first line, and why.
 NOT_EXECUTED = {
@@ -109,7 +109,7 @@ def test_every_verb_and_every_flag_of_the_help_stands_on_the_commands_page(
             main()
         text = capsys.readouterr().out
         command = " ".join(["chekhov", *path])
-        title = next(title for title in sections if re.fullmatch(rf"{command}( [A-Z.\[\]|\- ]+)?", title))
+        title = next(title for title in sections if re.fullmatch(rf"{command}( [A-Z][A-Za-z.\[\]|\- ]*)?", title))
         for flag in re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE):
             assert flag == "--help" or re.search(rf"`{flag}[ `]", sections[title]), f"{command} {flag}"
         return text.partition("Commands:\n")[2]

@@ -149,11 +149,20 @@ TRAIN = [
     ("ngram", "--literal-unk", "perhaps"),
     *[
         ("lstm", flag, value)
-        for flag in ("--hidden-size", "--num-layers", "--embedding-size", "--batch-size", "--sequence-length")
+        for flag in ("--hidden-size", "--num-layers", "--batch-size", "--sequence-length")
         for value in (*WHOLE, "1000000000")
     ],
     *[("lstm", flag, value) for flag in ("--epochs", "--threads") for value in WHOLE],
-    *[("lstm", flag, value) for flag in ("--patience", "--seed") for value in WHOLE[1:]],
+    *[("lstm", flag, value) for flag in ("--patience", "--seed", "--embedding-size") for value in WHOLE[1:]],
+    *[("lstm", flag, "1000000000") for flag in ("--embedding-size",)],
+    *[("lstm", flag, value) for flag in ("--clip-value", "--momentum") for value in REAL],
+    *[("lstm", flag, "guess") for flag in ("--size", "--optimiser", "--schedule")],
+    ("elman", "--activation", "cube"),
+    ("gru", "--reset", "never"),
+    ("gru", "--update", "never"),
+    ("window", "--width", "0"),
+    ("mingru", "--bidirectional"),
+    ("ngram", "--tokens", "bpe", "--vocab-size", "100"),
     *[("lstm", flag, value) for flag in ("--lr", "--clip") for value in (*REAL, "0")],
     *[("lstm", flag, value) for flag in ("--weight-decay", "--dropout") for value in REAL],
     ("lstm", "--dropout", "1"),

@@ -66,7 +66,8 @@ def test_from_a_text_to_figures_and_text(run: Any, text: str, tmp_path: Path) ->
     out, _ = run("evaluate", ngram, lstm, mixture, "--text", text)
     assert [line.split()[0] for line in out.splitlines()[1:4]] == ["ngram", "lstm", "mixture"]
     out, _ = run("evaluate", ngram, mixture, "--text", text, "--json")
-    first, second = map(json.loads, out.splitlines())
+    first, second, comparison = map(json.loads, out.splitlines())
+    assert {comparison["best"], comparison["other"]} == {"ngram", "mixture"}
     assert second["bits_per_character"] <= first["bits_per_character"] + 1e-9
     out, _ = run("score", mixture, text)
     assert len(out.splitlines()) == 1 + TEXT.count("\n")

@@ -13,6 +13,7 @@ from chekhov.tokens.tokenizer import UNITS, tokenizer_from_json, train_tokenizer
 from chekhov.types import BOS, EOS
 
 TEXT = "Мама мыла раму. Мама\0 пела!\n\nA <unk> word, «two»…\r\nlast"
+TEXT_UNITS = ("characters", "words", "whitespace")  # whose vocabulary is that of the text
 every_unit = pytest.mark.parametrize("unit", UNITS)
 
 
@@ -24,6 +25,8 @@ def changed(unit, **changes):
 @every_unit
 @pytest.mark.parametrize("settings", [{}, {"lowercase": True}, {"vocab_size": 9}, {"min_count": 2}, {"lines": False}])
 def test_the_file_gives_the_same_tokenizer_back(unit, settings):
+    if unit not in TEXT_UNITS and "vocab_size" in settings:
+        settings = {"vocab_size": 262}
     tokenizer = train_tokenizer(unit, [TEXT, "Мама"], **settings)
     again = tokenizer_from_json(tokenizer.to_json(), where="tokenizer.json")
     assert again == tokenizer and again.to_json() == tokenizer.to_json()
@@ -51,7 +54,7 @@ def test_ids_and_segments_agree_and_documents_join(unit, text):
     tokenizer.decode(ids).encode()  # what is decoded can be written
 
 
-@every_unit
+@pytest.mark.parametrize("unit", [*TEXT_UNITS, "bpe"])
 def test_the_digest_names_text_and_settings(unit):
     digests = [
         train_tokenizer(unit, [TEXT]).digest,
@@ -76,7 +79,7 @@ def test_the_literal_unk_stays_apart_in_the_file():
         ({"version": 0}, "E-TOKEN-003"),
         ({"version": "1"}, "E-TOKEN-003"),
         ({"version": True}, "E-TOKEN-003"),
-        ({"name": "bpe"}, "E-TOKEN-005"),
+        ({"name": "sentencepiece"}, "E-TOKEN-005"),
         ({"name": "__import__('os')"}, "E-TOKEN-005"),
         ({"name": None}, "E-TOKEN-003"),
         ({"extra": 1}, "E-TOKEN-003"),
@@ -157,8 +160,9 @@ def test_every_cut_and_every_damaged_byte_gives_a_tokenizer_or_a_model_error(uni
 def test_a_text_without_tokens_and_wrong_settings_are_refused(unit):
     with pytest.raises(TextError, match="E-TOKEN-008"):
         train_tokenizer(unit, [])
-    with pytest.raises(TextError, match="E-TOKEN-008 no token stands 9 times"):
-        train_tokenizer(unit, ["a b"], min_count=9)
+    if unit in TEXT_UNITS:
+        with pytest.raises(TextError, match="E-TOKEN-008 no token stands 9 times"):
+            train_tokenizer(unit, ["a b"], min_count=9)
     with pytest.raises(TextError, match="E-TOKEN-010 document 2, line 3: "):
         train_tokenizer(unit, ["a", "b\n\nc\ud800"])
     with pytest.raises(UsageError, match="E-RANGE-001"):
@@ -168,5 +172,5 @@ def test_a_text_without_tokens_and_wrong_settings_are_refused(unit):
 
 
 def test_an_unknown_unit_is_refused():
-    with pytest.raises(UsageError, match="E-TOKEN-005 --tokens bpe is unknown"):
-        train_tokenizer("bpe", ["a"])
+    with pytest.raises(UsageError, match="E-TOKEN-005 --tokens glyphs is unknown"):
+        train_tokenizer("glyphs", ["a"])

@@ -20,9 +20,12 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="One object a model.")] = False,
 ) -> None:
     """Perplexity, bits per character, unknown words and speed of one or more models on a text."""
+    from dataclasses import asdict
+
     from chekhov.cli.table import model_table
+    from chekhov.evaluation.significance import compare_all, describe
     from chekhov.tasks.corpus import held_out
-    from chekhov.tasks.text_model import load
+    from chekhov.tasks.text_model import finite, load
     from chekhov.text.reading import read_documents
 
     if part not in (None, "valid", "test"):
@@ -40,3 +43,12 @@ def evaluate(
             print_json(results[-1].as_json())
     if not json:
         model_table(results)
+    if len(results) > 1:
+        rows, tokenizers = [result.token_bits for result in results], [model.tokenizer for model in loaded]
+        for best, other, compared in compare_all(rows, tokenizers, documents):
+            names = results[best].model, results[other].model
+            if json:
+                record = {key: finite(value) for key, value in asdict(compared).items()}
+                print_json({"schema": 1, "best": names[0], "other": names[1], "tie": compared.tie, **record})
+            else:
+                print(describe(names, compared))

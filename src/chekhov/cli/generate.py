@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,11 @@ def generate(
     stop: Annotated[list[str], typer.Option(help="Cut the text at this string; may be repeated.")] = [],  # noqa: B006
     seed: Annotated[int | None, typer.Option(help="Same seed, same text. [drawn, and said]")] = None,
     num: Annotated[int, typer.Option(help="Samples, one after the other.")] = 1,
+    beam: Annotated[int | None, typer.Option(help="Do not draw: the likeliest texts, by a beam of so many.")] = None,
+    length_penalty: Annotated[float, typer.Option(help="Exponent of the length in a beam's score.")] = 0.0,
+    novelty: Annotated[
+        list[str], typer.Option(metavar="TEXT", help="Say how much was copied from this text (that of the training).")
+    ] = [],  # noqa: B006
     allow_unk: Annotated[bool, typer.Option("--allow-unk", help="Let <unk> be drawn.")] = False,
     chapter_compatible: Annotated[
         bool,
@@ -36,6 +41,8 @@ def generate(
     from chekhov.tasks.text_model import load
 
     found = load(model)
+    if beam is not None:
+        seed = seed or 0
     if seed is None:
         import secrets
 
@@ -54,7 +61,7 @@ def generate(
         return
     from chekhov.tasks.generate import generate as sample
 
-    streaming = num == 1 and not json and sys.stdout.isatty()
+    streaming = num == 1 and beam is None and not json and sys.stdout.isatty()
 
     def show(text: str) -> None:
         print(text, end="", flush=True)
@@ -72,10 +79,22 @@ def generate(
         seed=seed,
         num=num,
         allow_unk=allow_unk,
+        beam=beam,
+        length_penalty=length_penalty,
         watch=show if streaming and not stop else None,
     )
-    for item in samples:
+    reports: list[dict[str, Any]] = [{} for _ in samples]
+    if novelty:
+        from chekhov.tasks.generate import copied
+        from chekhov.text.reading import read_documents
+
+        source = [document.text for document in read_documents(novelty, note=note)]
+        reports = copied(samples, found, source)
+    for item, report in zip(samples, reports, strict=True):
         if json:
-            print_json(item.as_json())
+            print_json({**item.as_json(), **report})
         else:
             print("" if streaming and not stop else item.text.rstrip("\n"), flush=True)
+            if report:
+                new = ", ".join(f"{100 * share:.0f} % of {n}-grams" for n, share in report["new"].items())
+                say(f"longest copy: {report['copied_tokens']} tokens, {report['copied']!r}; new: {new}")

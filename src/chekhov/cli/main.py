@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from chekhov.cli import demo, evaluate, generate, info, mix, score, train, verify
+from chekhov.cli import demo, doctor, evaluate, generate, info, mix, rescore, score, train, verify
 from chekhov.errors import ChekhovError, UsageError, printable
 
 app = typer.Typer(
@@ -23,9 +23,11 @@ app.add_typer(train.app, name="train")
 app.command("generate")(generate.generate)
 app.command("score")(score.score)
 app.command("evaluate")(evaluate.evaluate)
+app.command("rescore")(rescore.rescore)
 app.command("mix")(mix.mix)
 app.command("info")(info.info)
 app.command("verify")(verify.verify)
+app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 
 

@@ -2,33 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chekhov.cli.output import number, print_json, read_lines
+from chekhov.errors import UsageError, check_range
+
+if TYPE_CHECKING:
+    from chekhov.tasks.text_model import Score
 
 
 def score(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A model folder.")],
     text: Annotated[str, typer.Argument(metavar="[FILE|-]", help="One text a line.")] = "-",
     per_token: Annotated[bool, typer.Option("--per-token", help="Show the surprisal of every token, in bits.")] = False,
+    colour: Annotated[
+        bool, typer.Option("--colour", "--color", help="Show the lines coloured by the surprisal of their tokens.")
+    ] = False,
+    html: Annotated[str | None, typer.Option(metavar="OUT", help="Write the coloured lines as a page.")] = None,
+    sort: Annotated[str | None, typer.Option(help="surprisal: the least expected lines first.")] = None,
+    top: Annotated[int | None, typer.Option(help="Only the first so many lines of the result.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
 ) -> None:
     """How likely each line of a text is: natural-log probability, perplexity, and the line."""
+    from chekhov.tasks.surprisal import html_page, print_coloured
     from chekhov.tasks.text_model import load
 
+    if sort not in (None, "surprisal"):
+        raise UsageError("E-SCORE-001", f"--sort {sort} is unknown", mend="give --sort surprisal, or leave it out")
+    if top is not None:
+        check_range("top", top, 1, 1 << 40)
     found = load(model)
-    lines = read_lines(text)
-    if not json and not per_token:
-        print("log_prob\tperplexity\ttext")
-    for line in lines:
-        result = found.score(line)
+    results: Iterable[tuple[int, Score]] = ((i, found.score(line)) for i, line in enumerate(read_lines(text), start=1))
+    if sort:
+        results = sorted(results, key=lambda pair: -pair[1].surprisal)
+    if not (json or per_token or colour or html):
+        print("log_prob\tperplexity\ttext" if sort is None else "line\tbits/token\tlog_prob\tperplexity\ttext")
+    kept = []
+    for count, (i, result) in enumerate(results):
+        if top is not None and count >= top:
+            break
+        kept += [result] if html else []
         if json:
-            print_json(result.as_json())
+            print_json({**result.as_json(), "line": i})
         elif per_token:
-            record = result.as_json()
-            row = [f"{t['token']!r}{'?' if t['oov'] else ''}={number(t['surprisal_bits'])}" for t in record["tokens"]]
-            print(" ".join(row), f"total={result.total_log_prob:.4f}")
-        else:
-            print(f"{result.total_log_prob:.4f}\t{number(result.perplexity)}\t{line}")
+            print_tokens(result)
+        elif colour:
+            print_coloured(result, sys.stdout)
+        elif not html:
+            place = "" if sort is None else f"{i}\t{number(result.surprisal)}\t"
+            print(f"{place}{result.total_log_prob:.4f}\t{number(result.perplexity)}\t{result.text}")
+    if html:
+        html_page(kept, found, html)
+
+
+def print_tokens(result: Score) -> None:
+    record = result.as_json()
+    row = [f"{t['token']!r}{'?' if t['oov'] else ''}={number(t['surprisal_bits'])}" for t in record["tokens"]]
+    print(" ".join(row), f"total={result.total_log_prob:.4f}")

@@ -18,9 +18,9 @@ Texts = Annotated[list[str], typer.Argument(metavar="TEXT...", help="Files, fold
 Out = Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="The model folder to write.")]
 Tokens = Annotated[
     str | None,
-    typer.Option(help="words, whitespace or characters. [chain: whitespace, ngram: words, lstm: characters]"),
+    typer.Option(help="words, whitespace, characters, bytes, bpe. [chain: whitespace, ngram: words, nets: characters]"),
 ]
-VocabSize = Annotated[int | None, typer.Option(help="Keep the most frequent tokens only. [nets on words: 20000]")]
+VocabSize = Annotated[int | None, typer.Option(help="At most so many ids. [nets on words: 20000, bpe: 4096]")]
 Valid = Annotated[list[str], typer.Option(help="Validation text, in place of a split.")]
 Test = Annotated[list[str], typer.Option(help="Test text, in place of a split.")]
 Split = Annotated[str | None, typer.Option(help="auto, contiguous:0.9, contiguous:0.9,0.05 or none.")]
@@ -68,7 +68,7 @@ def ngram(
     text: Texts,
     out: Out,
     order: Annotated[
-        int | None, typer.Option(help="n: order 5 is four tokens of context. [words 5, characters 7]")
+        int | None, typer.Option(help="n: order 5 is four tokens of context. [words 5, characters 7, bytes 9]")
     ] = None,
     smoothing: Annotated[str, typer.Option(help="modified-kneser-ney.")] = "modified-kneser-ney",
     tokens: Tokens = None,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,7 @@ class Evaluation:
     seconds: float
     cpu_seconds: float
     tokens_per_second: float
+    token_bits: tuple[np.ndarray, ...] = field(repr=False, compare=False)  # of each document (N,), spelling included
 
     @property
     def star(self) -> str:
@@ -59,6 +60,7 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         record = {"schema": 1, **asdict(self)}
+        del record["token_bits"]
         return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in record.items()}
 
 
@@ -84,7 +86,9 @@ def evaluate(
     ids = np.concatenate(documents) if documents else np.empty(0, np.int64)
     log_probs = np.concatenate(scored).astype(np.float64) if scored else np.empty(0)
     unknown = ids == UNK
-    oov_bits = sum(map(tokenizer.spelling_bits, unknown_tokens(tokenizer, texts, documents)))
+    spelling = np.zeros(len(ids))
+    spelling[unknown] = [tokenizer.spelling_bits(token) for token in unknown_tokens(tokenizer, texts, documents)]
+    oov_bits = float(spelling.sum())
     characters, size = sum(map(len, texts)), sum(len(text.encode()) for text in texts)
     total = -float(log_probs.sum())
     possible = -float(log_probs[np.isfinite(log_probs)].sum())
@@ -114,6 +118,7 @@ def evaluate(
         seconds=seconds,
         cpu_seconds=cpu_seconds,
         tokens_per_second=tokens / max(seconds, 1e-9),
+        token_bits=tuple(np.split(spelling - log_probs / math.log(2), np.cumsum(list(map(len, documents)))[:-1])),
     )
 
 

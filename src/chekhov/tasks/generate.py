@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chekhov.errors import UsageError, check_range
+from chekhov.evaluation.novelty import Source, novelty
 from chekhov.generation import filters as cuts
+from chekhov.generation.beam import beam_search
 from chekhov.generation.sampling import NO_TOKEN, generate_steps
 
 if TYPE_CHECKING:
@@ -43,18 +45,32 @@ def generate(
     seed: int = 0,
     num: int = 1,
     allow_unk: bool = False,
+    beam: int | None = None,
+    length_penalty: float = 0.0,
     watch: Callable[[str], None] | None = None,
 ) -> list[Generated]:
     """``num`` samples; sample i is the same alone or beside others (stream i of ``seed``).
 
-    ``stop``: strings at whose first occurrence in the new text it is cut. ``watch`` gets the new text of sample 0 as
-    it grows. Raises `UsageError` naming the flag that is out of range.
+    ``beam``: no drawing, but the ``num`` most probable texts that beam search finds, the best first; ``length_penalty``
+    is its exponent. ``stop``: strings at whose first occurrence in the new text it is cut. ``watch`` gets the new text
+    of sample 0 as it grows. Raises `UsageError` naming the flag that is out of range.
     """
     check_range("num", num, 1, 100_000)
     check_range("max_tokens", max_tokens, 1, MAX_TOKENS)
     if any(not text for text in stop):
         raise UsageError("E-GENERATE-004", "a stop string is empty", mend="leave --stop out")
     prompt_ids = model.tokenizer.encode_prompt(prompt)
+    if beam is not None:
+        check_range("num", num, 1, beam)
+        found = beam_search(
+            model.model,
+            prompt_ids,
+            beam=beam,
+            max_tokens=max_tokens,
+            length_penalty=length_penalty,
+            allow_unk=allow_unk,
+        )
+        return [finish(model, prompt, prompt_ids, list(h.ids), h.finish_reason, stop, seed) for h in found[:num]]
     steps = generate_steps(
         model.model,
         [prompt_ids] * num,
@@ -118,3 +134,18 @@ def finish(
     if place is not None:
         return Generated(text[: before + place], tokens, seed, "stop")
     return Generated(text, tokens, seed, reason)
+
+
+def copied(samples: Sequence[Generated], model: TextModel, source: Sequence[str]) -> list[dict[str, Any]]:
+    """What of each sample stands in ``source``: the longest span of it, and the share of n-grams that are new."""
+    tokenizer = model.tokenizer
+    known = Source([tokenizer.encode(text)[:-1] for text in source])
+    found = []
+    for sample in samples:
+        ids = np.array([tokenizer.vocabulary.id(token) for token in sample.tokens], np.int64)
+        result = novelty(ids, known)
+        start, length = result.copied
+        found.append(
+            {"copied_tokens": length, "copied": tokenizer.decode(ids[start : start + length]), "new": result.new}
+        )
+    return found

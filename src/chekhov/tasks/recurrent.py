@@ -17,14 +17,14 @@ from chekhov.tokens.tokenizer import Tokenizer
 from chekhov.types import Ids
 
 BASELINES = ((1, "unigram"), (3, "3-gram Kneser-Ney"))
-SAMPLE_TOKENS = {"characters": 120}  # else 25
+SAMPLE_TOKENS = {"characters": 120, "bytes": 160, "bpe": 40}  # else 25
 SIZES = {
     "small": {"hidden_size": 128, "embedding_size": 64, "num_layers": 1},
     "medium": {"hidden_size": 256, "embedding_size": 128, "num_layers": 1},
     "large": {"hidden_size": 512, "embedding_size": 256, "num_layers": 2},
 }
 LEARNING_RATES = {
-    "adamw": {"lstm": 8e-3, "gru": 4e-3, "elman": 2e-3, "mingru": 8e-3, "window": 2e-3},
+    "adamw": {"lstm": 8e-3, "gru": 8e-3, "elman": 8e-3, "mingru": 8e-3, "window": 4e-3},
 }
 
 
@@ -177,15 +177,19 @@ def check_cell_options(kind: str, options: dict[str, Any]) -> None:
 
 def sizes_of(start: TextModel, kind: str, given: dict[str, int | None], options: dict[str, Any]) -> dict[str, Any]:
     """The sizes of the model that is to be gone on from; what was given besides must agree with them."""
+    from chekhov.recurrent.language_model import CELLS
+
     if start.kind != kind:
         what = f"{start.name} is of kind {start.kind}, not {kind}"
         raise UsageError("E-TRAIN-012", what, mend=f"chekhov train {start.kind} --from {start.name} ...")
     sizes = {
         name: value for name, value in start.model.sizes().items() if name not in ("cell", "vocab_size", "dropout")
     }
+    defaults = {name: p.default for name, p in inspect.signature(CELLS[kind]).parameters.items()}
     wanted = {name: value for name, value in given.items() if value is not None}
-    known = {**sizes, **sizes["cell_options"]}
-    differing = [name for name, value in {**wanted, **options}.items() if name in known and known[name] != value]
+    wanted |= {name: value for name, value in options.items() if value != defaults.get(name)}
+    known = {**defaults, **sizes, **sizes["cell_options"]}
+    differing = [name for name, value in wanted.items() if known[name] != value]
     if differing:
         what = f"{', '.join(differing)} of {start.name} cannot be changed"
         raise UsageError("E-TRAIN-013", what, mend="leave them out, or train anew without --from")

@@ -16,7 +16,8 @@ from chekhov.mixture import Mixture
 from chekhov.saving import Config, read_folder, save_folder
 from chekhov.tasks.card import model_card
 from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json
-from chekhov.types import UNK, Arrays, LanguageModel
+from chekhov.tokens.vocabulary import RESERVED
+from chekhov.types import EOS, UNK, Arrays, LanguageModel
 
 RECURRENT = ("window", "elman", "gru", "mingru", "lstm")  # the keys of recurrent.language_model.CELLS
 
@@ -38,6 +39,12 @@ class Score:
     def perplexity(self) -> float:
         nats = -self.total_log_prob / max(1, len(self.tokens))
         return math.inf if nats > 700 else math.exp(nats)
+
+    @property
+    def surprisal(self) -> float:
+        """Mean bits of a token, the end of the text left out: what lines are ordered by, however long they are."""
+        own = [p for token, p in zip(self.tokens, self.log_probs, strict=True) if token != RESERVED[EOS]]
+        return -math.fsum(own) / math.log(2) / len(own) if own else 0.0
 
     def as_json(self) -> dict[str, Any]:
         rows = zip(self.tokens, self.log_probs, self.oov, strict=True)

@@ -158,7 +158,7 @@ def count(
     note: Note = lambda message: None,
     **unknown: Any,
 ) -> LanguageModel[Any]:
-    """A chain (default order 1) or an n-gram (5 on words, 7 on characters) from the ids of its training text."""
+    """A chain (default order 1) or an n-gram (5, on characters 7, on bytes 9) from the ids of its training text."""
     if unknown:
         raise UsageError(
             "E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h"
@@ -171,7 +171,7 @@ def count(
         return train_chain(ids, order=1 if order is None else order, vocab_size=size, can_start=can_start)
     from chekhov.ngram.model import train_ngram
 
-    default = 7 if tokenizer.name == "characters" else 5
+    default = {"characters": 7, "bytes": 9}.get(tokenizer.name, 5)
     model = train_ngram(ids, order=default if order is None else order, vocab_size=size, smoothing=smoothing)
     for message in model.notes:
         note(message)
@@ -188,7 +188,7 @@ def new_tokenizer(
     corpus: Corpus, kind: str, unit: str, *, vocab_size: int | None, lowercase: bool, literal_unk: LiteralUnk
 ) -> Tokenizer:
     """A tokenizer made from the training part alone. Nets on words keep 20,000 types of count 2 and more."""
-    net_on_words = kind in RECURRENT and unit != "characters"
+    net_on_words = kind in RECURRENT and unit in ("words", "whitespace")
     return train_tokenizer(
         unit,
         corpus.train,

@@ -10,6 +10,7 @@ not depend on how many of these the vocabulary kept.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -29,15 +30,23 @@ class _Header(msgspec.Struct):
     name: str
 
 
-class TokenizerFile(msgspec.Struct, forbid_unknown_fields=True):
+class TokenizerFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     version: int
     name: str
     settings: dict[str, bool | str]
     tokens: list[str]
     spelling: dict[str, dict[str, int]]
+    merges: list[str] = []  # of subwords
 
 
-def write(name: str, settings: msgspec.Struct, vocabulary: Vocabulary, spelling: SpellingModel | None) -> bytes:
+def write(
+    name: str,
+    settings: msgspec.Struct,
+    vocabulary: Vocabulary,
+    spelling: SpellingModel | None,
+    *,
+    merges: Sequence[str] = (),
+) -> bytes:
     """The canonical bytes of tokenizer.json."""
     counts = {} if spelling is None else spelling.counts
     content = TokenizerFile(
@@ -46,6 +55,7 @@ def write(name: str, settings: msgspec.Struct, vocabulary: Vocabulary, spelling:
         settings=dict(sorted(msgspec.to_builtins(settings).items())),
         tokens=list(vocabulary),
         spelling={context: dict(sorted(counts[context].items())) for context in sorted(counts)},
+        merges=list(merges),
     )
     return msgspec.json.encode(content)
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from chekhov.errors import COPY_AGAIN, ModelError, TextError, UsageError
+from chekhov.errors import COPY_AGAIN, ModelError, TextError, UsageError, check_range
 from chekhov.tokens import storage
+from chekhov.tokens.bytes import BYTES, ByteSettings, ByteTokenizer
 from chekhov.tokens.characters import CharacterSettings, CharacterTokenizer, train_characters
 from chekhov.tokens.marks import LiteralUnk
 from chekhov.tokens.spelling import SpellingModel
+from chekhov.tokens.subwords import SubwordSettings, SubwordTokenizer, train_subwords
 from chekhov.tokens.vocabulary import Vocabulary
 from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, train_whitespace
 from chekhov.tokens.words import WordSettings, WordTokenizer, train_words
 from chekhov.types import Ids
 
-UNITS = ("characters", "words", "whitespace")
+UNITS = ("characters", "words", "whitespace", "bytes", "bpe")
 
 
 class Tokenizer(Protocol):
@@ -23,7 +25,7 @@ class Tokenizer(Protocol):
 
     @property
     def name(self) -> str:
-        """The unit: characters, words or whitespace."""
+        """The unit, one of `UNITS`."""
         ...
 
     @property
@@ -84,7 +86,7 @@ def train_tokenizer(
     """A tokenizer whose vocabulary is that of ``documents``.
 
     vocab_size: the most ids, ``<unk>``, ``<s>`` and ``</s>`` among them; rarer tokens become ``<unk>``.
-    min_count: tokens that stand fewer times in ``documents`` become ``<unk>``.
+    min_count: tokens that stand fewer times in ``documents`` become ``<unk>``; bytes and subwords keep all.
     literal_unk: what a token ``<unk>`` of the text is: a "word", "unknown" (id 0), or "refuse" it (not for characters).
     lines: whitespace only: a line is a sentence.
 
@@ -102,9 +104,14 @@ def train_tokenizer(
         tokenizer = train_words(documents, WordSettings(lowercase, literal_unk), **sizes)
     elif unit == "whitespace":
         tokenizer = train_whitespace(documents, WhitespaceSettings(lowercase, literal_unk, lines), **sizes)
+    elif unit == "bytes":
+        check_range("vocab_size", BYTES.size if vocab_size is None else vocab_size, BYTES.size, 1 << 31)
+        tokenizer = ByteTokenizer(ByteSettings(lowercase))
+    elif unit == "bpe":
+        tokenizer = train_subwords(documents, SubwordSettings(lowercase), vocab_size=vocab_size)
     else:
         raise UsageError("E-TOKEN-005", f"--tokens {unit} is unknown", mend=f"give one of {', '.join(UNITS)}")
-    if not tokenizer.vocabulary.tokens:
+    if not tokenizer.vocabulary.tokens or not any(documents):
         raise TextError(
             "E-TOKEN-008",
             "the text has no tokens" if min_count == 1 else f"no token stands {min_count} times in the text",
@@ -127,6 +134,10 @@ def tokenizer_from_json(data: bytes, *, where: str) -> Tokenizer:
             where=where,
             why=f"this chekhov knows {', '.join(UNITS)}",
         )
+    for field, has in (("spelling", ("words", "whitespace")), ("merges", ("bpe",))):
+        if getattr(content, field) and content.name not in has:
+            what = f"a tokenizer of {content.name} has no {field}"
+            raise ModelError("E-TOKEN-003", what, where=where, mend=COPY_AGAIN)
     try:
         return build(content)
     except ModelError as error:
@@ -137,8 +148,6 @@ def tokenizer_from_json(data: bytes, *, where: str) -> Tokenizer:
 
 
 def _characters(content: storage.TokenizerFile) -> Tokenizer:
-    if content.spelling:
-        raise ModelError("E-TOKEN-003", "a tokenizer of characters has no spelling model", mend=COPY_AGAIN)
     return CharacterTokenizer(storage.read_vocabulary(content), storage.read_settings(content, CharacterSettings))
 
 
@@ -152,10 +161,23 @@ def _whitespace(content: storage.TokenizerFile) -> Tokenizer:
     return WhitespaceTokenizer(storage.read_vocabulary(content), SpellingModel(content.spelling), settings)
 
 
+def _bytes(content: storage.TokenizerFile) -> Tokenizer:
+    return ByteTokenizer(storage.read_settings(content, ByteSettings), storage.read_vocabulary(content))
+
+
+def _subwords(content: storage.TokenizerFile) -> Tokenizer:
+    settings = storage.read_settings(content, SubwordSettings)
+    tokenizer = SubwordTokenizer(storage.read_vocabulary(content), tuple(content.merges), settings)
+    tokenizer.encode("")  # the library refuses merges that do not fit
+    return tokenizer
+
+
 _BUILDERS: dict[str, Callable[[storage.TokenizerFile], Tokenizer]] = {
     "characters": _characters,
     "words": _words,
     "whitespace": _whitespace,
+    "bytes": _bytes,
+    "bpe": _subwords,
 }
 
 

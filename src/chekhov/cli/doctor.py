@@ -1,0 +1,92 @@
+"""``chekhov doctor``: what this machine offers, and what chekhov makes of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from chekhov.cli.output import print_json
+
+PACKAGES = (
+    ("numpy", "counting and chains"),
+    ("torch", "recurrent models: pip install 'chekhov[neural]'"),
+    ("tokenizers", "--tokens bpe: pip install 'chekhov[subwords]'"),
+    ("matplotlib", "--plot: pip install 'chekhov[plots]'"),
+    ("tensorboard", "--tensorboard: pip install 'chekhov[tensorboard]'"),
+)
+FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
+
+
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Versions, processor, threads, precision, memory and cache, and why each is as it is."""
+    record = report()
+    if json:
+        print_json({"schema": 1, **record})
+        return
+    for name, value in record.items():
+        print(f"{name:<14}{value}")
+
+
+def report() -> dict[str, str]:
+    """Name and finding of each line."""
+    from platformdirs import user_cache_path
+
+    from chekhov.training.memory import free_bytes
+
+    free = free_bytes()
+    found = {
+        "chekhov": version("chekhov"),
+        "python": f"{platform.python_version()} at {sys.executable}",
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+        "memory": "unknown" if free is None else f"{free / 2**30:.1f} GiB free",
+        "cache": f"{user_cache_path('chekhov')} ({cache_bytes():,} bytes)",
+    }
+    for name, use in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = f"not installed; it is for {use}"
+    found.update(arithmetic())
+    return found
+
+
+def processor() -> str:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+            lines = dict(line.split(":", 1) for line in file if ":" in line)
+    except OSError:
+        return f"{platform.processor() or 'unknown'}, {cores} cores"
+    flags = {key.strip(): value for key, value in lines.items()}
+    has = [flag for flag in FLAGS if flag in flags.get("flags", "").split()]
+    return f"{flags.get('model name', 'unknown').strip()}, {cores} cores; {', '.join(has) or 'no wide vectors'}"
+
+
+def arithmetic() -> dict[str, str]:
+    """What training would use now."""
+    try:
+        import torch
+    except ImportError:
+        return {"training": "chains and n-grams only"}
+    from chekhov.training.precision import choose_precision
+
+    precision = choose_precision("auto")
+    why = "the processor multiplies bf16 itself" if precision == "bf16" else "the processor does not multiply bf16"
+    threads = "1 thread, since small steps wait for one another more than they work (--threads)"
+    kernel = "oneDNN" if torch.backends.mkldnn.is_available() else "plain loops"
+    return {"training": f"{precision}, for {why}; {threads}; cells unrolled by torch with {kernel}"}
+
+
+def cache_bytes() -> int:
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("chekhov")
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0

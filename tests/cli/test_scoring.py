@@ -1,0 +1,127 @@
+"""score in colour, sorted and as a page; rescore; doctor."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import chekhov
+from chekhov.cli.main import main
+from chekhov.errors import TextError
+from chekhov.tasks.rescore import rescore
+from chekhov.tasks.surprisal import colour_of, spans
+
+TEXT = "Ружьё висело на стене.\nНикто не стрелял.\nВ последнем акте ружьё выстрелило.\n" * 30
+LINES = "Ружьё висело на стене.\n\nслон <b>съел</b> рояль\nНикто не стрелял.\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("scoring")
+    (path / "che.txt").write_text(TEXT)
+    chekhov.train("ngram", path / "che.txt", out=path / "m", order=3)
+    return str(path / "m")
+
+
+def call(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["chekhov", *arguments])
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+
+
+def test_the_strangest_line_comes_first(folder: str) -> None:
+    code, out, _ = call("score", folder, "--sort", "surprisal", "--top", "2", stdin=LINES)
+    assert code == 0
+    header, first, *rest = out.splitlines()
+    assert header == "line\tbits/token\tlog_prob\tperplexity\ttext"
+    assert first.startswith("3\t")
+    assert len(rest) == 1
+    code, out, _ = call("score", folder, "--sort", "surprisal", "--json", stdin=LINES)
+    assert sorted(json.loads(line)["line"] for line in out.splitlines()) == [1, 2, 3, 4]
+
+
+def test_flags_out_of_range(folder: str) -> None:
+    assert call("score", folder, "--sort", "length", stdin=LINES)[0] == 2
+    assert call("score", folder, "--top", "0", stdin=LINES)[0] == 2
+
+
+def test_without_colours_the_surprisals_stand_behind_the_tokens(folder: str) -> None:
+    code, out, _ = call("score", folder, "--colour", stdin=LINES)
+    assert code == 0
+    assert re.fullmatch(
+        r"Ружьё\[[\d.]+\] висело\[[\d.]+\] на\[[\d.]+\] стене\[[\d.]+\]\.\[[\d.]+\] ⏎\[[\d.]+\]", out.splitlines()[0]
+    )
+
+
+def test_the_page_is_whole_and_safe(folder: str, tmp_path: Path) -> None:
+    code, out, _ = call("score", folder, "--html", str(tmp_path / "s.html"), stdin=LINES)
+    assert (code, out) == (0, "")
+    page = (tmp_path / "s.html").read_text("utf-8")
+    assert page.count("<p ") == 4
+    assert "<b>" not in page
+    assert "http" not in page
+    assert re.search(r'<span style="background:rgb\(\d+,\d+,\d+\)" title="[\d.]+ bits">слон</span>', page)
+
+
+def test_the_pieces_are_the_line_and_the_bits_are_the_score(folder: str) -> None:
+    result = chekhov.load(folder).score("Ружьё  висело, на стене.")
+    pieces = list(spans(result))
+    assert "".join(piece for piece, _ in pieces[:-2]) == result.text
+    assert math.fsum(bits for _, bits in pieces if bits is not None) * math.log(2) == pytest.approx(
+        -result.total_log_prob
+    )
+
+
+def test_more_surprising_is_redder() -> None:
+    greens = [colour_of(bits)[1] for bits in (0, 1, 2, 4, 7, 10, 13, 40, math.inf)]
+    assert greens == sorted(greens, reverse=True)
+
+
+def test_rescoring_brings_the_likelier_text_forward(folder: str) -> None:
+    nbest = "a\t-1.0\tникто рояль стрелял\na\t-1.2\tНикто не стрелял.\nb\t-3\tВ последнем акте\n"
+    code, out, _ = call("rescore", folder, "-", "--weight", "1", "--best", stdin=nbest)
+    assert code == 0
+    assert [line.split("\t")[-1] for line in out.splitlines()[1:]] == ["Никто не стрелял.", "В последнем акте"]
+    code, out, _ = call("rescore", folder, "-", "--weight", "0", "--json", stdin=nbest)
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [record["total"] for record in records] == [-1.0, -1.2, -3.0]
+    model = chekhov.load(folder)
+    ((first, _), _) = rescore(model, nbest.splitlines(), weight=0.5, length_bonus=2.0)
+    assert first.total == pytest.approx(first.score + 0.5 * first.log_prob + 2 * len(model.score(first.text).tokens))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("a\t1", "line 2: the line has 2 fields"),
+        ("a\t1\tb\tc", "4 fields"),
+        ("a\tone\tb", "line 2, field 2"),
+        ("a\tnan\tb", "not finite"),
+    ],
+)
+def test_a_bad_n_best_list_names_its_line(folder: str, line: str, says: str) -> None:
+    code, _, err = call("rescore", folder, "-", stdin=f"a\t1\tb\n{line}\n")
+    assert code == 1
+    assert says in err
+    with pytest.raises(TextError, match="E-RESCORE"):
+        list(rescore(chekhov.load(folder), [line]))
+
+
+def test_doctor_names_every_package_and_what_it_is_for() -> None:
+    code, out, _ = call("doctor", "--json")
+    record = json.loads(out)
+    assert code == 0
+    assert {"chekhov", "python", "processor", "numpy", "torch", "training", "memory", "cache"} <= set(record)
+    assert call("doctor")[1].startswith("chekhov ")
