@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def demo(
-    text: Annotated[str, typer.Argument(help="Your text, or demo:rifle-ru, demo:rifle-en.")] = "demo:rifle-ru",
+    text: Annotated[
+        str, typer.Argument(help="Your text, demo:rifle-ru, demo:rifle-en or demo:pydocs.")
+    ] = "demo:rifle-ru",
     out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="Where the models go.")] = "chekhov-demo",
     time: Annotated[str, typer.Option(help="Training time of the LSTM.")] = "60s",
     seed: Annotated[int, typer.Option(help="Of everything.")] = 0,

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from chekhov.errors import UsageError
-from chekhov.text.reading import read_documents
+from chekhov.text.pydocs import pydocs
+from chekhov.text.reading import Document, read_documents
 from chekhov.text.splits import split_documents
 
+PYDOCS = "demo:pydocs"
 Note = Callable[[str], None]
 
 
@@ -49,7 +51,7 @@ def read_corpus(
 ) -> Corpus:
     """Read and split; separate ``valid`` and ``test`` texts take the place of a split unless one is asked for."""
     names = [str(source) for source in sources]
-    if any(name.startswith("demo:") for name in names):
+    if any(name.startswith("demo:") for name in names) and names != [PYDOCS]:
         if len(names) > 1 or valid or test or split:
             raise UsageError(
                 "E-DEMO-002", "a demo corpus stands alone: it has its own split", mend=f"give {names[0]} only"
@@ -64,7 +66,10 @@ def read_corpus(
         documents = read_documents(paths, encoding=encoding, keep_bom=keep_bom, note=note)
         return [document.text for document in documents]
 
-    documents = read_documents(sources, encoding=encoding, keep_bom=keep_bom, note=note)
+    if names == [PYDOCS]:
+        documents = [Document(PYDOCS, pydocs())]
+    else:
+        documents = read_documents(sources, encoding=encoding, keep_bom=keep_bom, note=note)
     name = Path(names[0]).name if len(names) == 1 else f"{len(documents)} documents"
     default = "none" if valid or test else "auto"
     cut = split_documents(documents, split or default, seed=seed)

@@ -25,7 +25,7 @@ def train_all(text: str, corpus: Corpus, out: Path, *, seed: int, time: str, say
     A generated corpus has a line for a sentence and blanks between its tokens: words. Any other text: characters,
     the unit in which every model can be compared to the letter.
     """
-    generated = text.startswith("demo:")
+    generated = text.startswith("demo:rifle")
     unit, order = ("whitespace", 5) if generated else ("characters", 7)
     split = None if generated else "auto"
     say("1/4 Markov chain of order 1, the chapter's ...")
@@ -91,7 +91,7 @@ def verdict(
     if gain > 0:
         lines.append(f"Their mixture gains {gain:.3f} bits/char more: the two err in different places.")
     source = shlex.quote(text)
-    flags = f" --tokenizer {shlex.quote(out)}/ngram --dropout 0.1" if text.startswith("demo:") else ""
+    flags = f" --tokenizer {shlex.quote(out)}/ngram --dropout 0.1" if text.startswith("demo:rifle") else ""
     lines += [
         "A longer run:",
         f"  {program} train lstm {source}{flags} -o long --time 10m --hidden-size 384 --lr 4e-3",

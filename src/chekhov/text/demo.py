@@ -57,7 +57,7 @@ def demo_corpus(spec: str) -> DemoCorpus:
     """
     name, _, query = spec.removeprefix("demo:").partition("?")
     if name not in NAMES:
-        mend = "one of " + ", ".join(f"demo:{known}" for known in NAMES)
+        mend = "one of " + ", ".join(f"demo:{known}" for known in (*NAMES, "pydocs"))
         raise UsageError("E-DEMO-001", f"there is no demo corpus {name!r}", mend=mend)
     tokens, seed = parameters(query)
     grammar = grammar_of(name)
