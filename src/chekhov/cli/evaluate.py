@@ -44,9 +44,8 @@ def evaluate(
     if not json:
         model_table(results)
     if len(results) > 1:
-        rows, tokenizers = [result.token_bits for result in results], [model.tokenizer for model in loaded]
-        for best, other, compared in compare_all(rows, tokenizers, documents):
-            names = results[best].model, results[other].model
+        for best, other, compared in compare_all(results, [model.tokenizer for model in loaded], documents):
+            names = best.model, other.model
             if json:
                 record = {key: finite(value) for key, value in asdict(compared).items()}
                 print_json({"schema": 1, "best": names[0], "other": names[1], "tie": compared.tie, **record})

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chekhov.evaluation.perplexity import Evaluation
 from chekhov.tokens.tokenizer import Tokenizer
 
 BLOCK_CHARACTERS = 200, 1_000  # as many as make some 40 blocks of the text, within these bounds
@@ -67,17 +68,20 @@ def block_bits(bits: Floats, text: str, tokenizer: Tokenizer, size: int) -> tupl
     ends = np.minimum(np.cumsum(lengths), len(bits))
     if len(ends):
         ends[-1] = len(bits)
-    sums = np.concatenate([[0.0], np.cumsum(bits)])[np.concatenate([[0], ends])]
-    return np.diff(sums), np.array([len(piece) for piece in pieces], np.float64)
+    starts = np.concatenate([[0], ends[:-1]])
+    sums = np.array([bits[start:end].sum() for start, end in zip(starts, ends, strict=True)])
+    return sums, np.array([len(piece) for piece in pieces], np.float64)
 
 
 def paired_bootstrap(first: Floats, second: Floats, characters: Floats, *, seed: int = 0) -> Comparison:
     """Blocks of two models, in the same order: bits (n,), bits (n,), characters (n,)."""
     n = len(characters)
+    nan = float("nan")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return Comparison(nan, nan, nan, nan, n)
     gap = first - second
-    difference = float(gap.sum() / characters.sum()) if n else float("nan")
-    if n < FEWEST_BLOCKS or not np.isfinite(gap).all():
-        nan = float("nan")
+    difference = float(gap.sum() / characters.sum()) if n else nan
+    if n < FEWEST_BLOCKS:
         return Comparison(difference, nan, nan, nan, n)
     rng = np.random.default_rng(seed)
     drawn = np.empty(DRAWS)
@@ -90,17 +94,26 @@ def paired_bootstrap(first: Floats, second: Floats, characters: Floats, *, seed:
 
 
 def compare_all(
-    token_bits: Sequence[Sequence[Floats]], tokenizers: Sequence[Tokenizer], documents: Sequence[str]
-) -> list[tuple[int, int, Comparison]]:
-    """The best of several models against each of the others: (best, other, comparison of the two)."""
-    bits, characters, size = [], np.empty(0), block_size(documents)
-    for rows, tokenizer in zip(token_bits, tokenizers, strict=True):
-        blocks = [block_bits(row, text, tokenizer, size) for row, text in zip(rows, documents, strict=True)]
-        bits.append(np.concatenate([block for block, _ in blocks]))
-        characters = np.concatenate([sizes for _, sizes in blocks])
-    best = int(np.argmin([row.sum() for row in bits]))
-    others = [i for i in range(len(bits)) if i != best]
-    return [(best, i, paired_bootstrap(bits[best], bits[i], characters)) for i in others]
+    results: Sequence[Evaluation], tokenizers: Sequence[Tokenizer], documents: Sequence[str]
+) -> list[tuple[Evaluation, Evaluation, Comparison]]:
+    """The best model against each of the others: (best, other, comparison), on the text that all have read.
+
+    Where some pay for the whole text and others do not (``*``), those that do are compared.
+    """
+    paired = list(zip(results, tokenizers, strict=True))
+    paired = [pair for pair in paired if not pair[0].star] or paired
+    blocks, size = [], block_size(documents)
+    for result, tokenizer in paired:
+        rows = zip(result.token_bits, documents, strict=True)
+        blocks.append([block_bits(bits, text, tokenizer, size) for bits, text in rows])
+    bits = [np.concatenate([sums for sums, _ in row]) for row in blocks]
+    best = min(range(len(paired)), key=lambda i: paired[i][0].bits_per_character)
+    characters = np.concatenate([sizes for _, sizes in blocks[best]])
+    return [
+        (paired[best][0], paired[i][0], paired_bootstrap(bits[best], bits[i], characters))
+        for i in range(len(paired))
+        if i != best
+    ]
 
 
 def describe(names: Sequence[str], comparison: Comparison) -> str:

@@ -10,6 +10,10 @@ from chekhov.types import LanguageModel
 KINDS = {
     "chain": "A Markov chain (order = words of context)",
     "ngram": "An interpolated modified Kneser-Ney n-gram model (order = n)",
+    "window": "A fixed-window neural language model",
+    "elman": "A simple recurrent (Elman) language model",
+    "gru": "A gated recurrent unit language model",
+    "mingru": "A minGRU language model",
     "lstm": "A long short-term memory language model",
     "mixture": "A mixture of language models, weights fitted by EM",
 }
