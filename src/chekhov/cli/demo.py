@@ -20,11 +20,11 @@ def demo(
         str, typer.Argument(help="Your text, demo:rifle-ru, demo:rifle-en or demo:pydocs.")
     ] = "demo:rifle-ru",
     out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="Where the models go.")] = "chekhov-demo",
-    time: Annotated[str, typer.Option(help="Training time of the LSTM.")] = "60s",
+    time: Annotated[str, typer.Option(help="Training time of the LSTM; each other net has a fifth.")] = "60s",
     seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="One object a model.")] = False,
 ) -> None:
-    """Train a Markov chain, a Kneser-Ney n-gram, an LSTM and their mixture; compare them; let each write."""
+    """Train a Markov chain, an n-gram, five neural nets and a mixture; compare them; let each write."""
     from rich.console import Console
 
     from chekhov.cli.table import model_table
@@ -33,7 +33,7 @@ def demo(
     from chekhov.tasks.demo import held_out_floor, train_all, verdict
 
     if text == "-":
-        raise UsageError("E-DEMO-004", "the demo reads its text four times, stdin only once", mend="save it in a file")
+        raise UsageError("E-DEMO-004", "the demo reads its text many times, stdin only once", mend="save it in a file")
     check_out(out)
     corpus = read_corpus([text], seed=seed, split=None, note=note)
     size = sum(map(len, corpus.train))

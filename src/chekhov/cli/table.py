@@ -25,7 +25,7 @@ def model_table(
     """Print the table on stdout, with what its marks mean below. ``floor``: bits per character; ``training``: CPU-s."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     table.add_column("model")
-    columns = ["parameters", "tokens", "unknown", "perplexity", "bits/char"]
+    columns = ["parameters", "tokens", "unknown", "perplexity", "bits/char", "bits/byte"]
     columns += ["over floor"] if floor else []
     columns += ["train CPU-s"] if training else []
     for column in [*columns, "score tok/s"]:
@@ -40,6 +40,7 @@ def model_table(
             f"{100 * result.oov / max(1, result.tokens):.2f} %",
             number(result.perplexity) + marks[index],
             number(result.bits_per_character, 3) + result.star,
+            number(result.bits_per_byte, 3) + result.star,
         ]
         if floor:
             over = result.bits_per_character / floor - 1
