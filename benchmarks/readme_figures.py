@@ -101,8 +101,8 @@ def commands_page() -> str:
         "",
         "Data goes to stdout, notes and progress to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 130 after Ctrl-C,",
         "143 after SIGTERM. In Python the flags of `chekhov train` and `chekhov generate` are the keyword arguments of",
-        "`chekhov.train` and `TextModel.generate`, with the same names and defaults;",
-        "there `time` is a number of seconds.",
+        "`chekhov.train` and `TextModel.generate`, with the same names and defaults; only",
+        "`--from` is `start_from` there.",
     ]
     return "\n".join([*lines, *described(get_command(app), "chekhov"), ""])
 
