@@ -213,3 +213,23 @@ def test_where_the_chapters_program_would_stop_a_note_says_so(run: Any, tmp_path
     assert len(out.split()) == 101
     assert "KeyError" in err
     assert "'стреляет'" in err
+
+
+def test_the_likeliest_texts_by_a_beam_and_how_much_was_copied(run: Any, text: str, tmp_path: Path) -> None:
+    folder = str(tmp_path / "m")
+    run("train", "ngram", text, "-o", folder, "--tokens", "characters", "--order", "6")
+    out, _ = run("generate", folder, "--prompt", "Никто", "--beam", "4", "--num", "2", "--max-tokens", "12", "--json")
+    first, second = map(json.loads, out.splitlines())
+    assert first["text"].startswith("Никто не стре")
+    assert first["text"] != second["text"]
+    again, _ = run("generate", folder, "--prompt", "Никто", "--beam", "4", "--num", "2", "--max-tokens", "12", "--json")
+    assert again == out
+    out, _ = run("generate", folder, "--beam", "4", "--max-tokens", "30", "--novelty", text, "--json")
+    report = json.loads(out)
+    assert report["copied_tokens"] > 10
+    assert report["copied"] in Path(text).read_text()
+    assert all(0 <= share <= 1 for share in report["new"].values())
+    _, err = run("generate", folder, "--seed", "1", "--novelty", text)
+    assert "longest copy: " in err
+    for flags in (("--beam", "0"), ("--beam", "3", "--num", "4"), ("--beam", "3", "--length-penalty", "-1")):
+        assert "E-RANGE-001" in run("generate", folder, *flags, code=2)[1]

@@ -25,8 +25,8 @@ def model_table(
     """Print the table on stdout, with what its marks mean below. ``floor``: bits per character; ``training``: CPU-s."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     table.add_column("model")
-    columns = ["parameters", "tokens", "unknown", "perplexity", "bits/char", "bits/byte"]
-    columns += ["over floor"] if floor else []
+    columns = ["parameters", "tokens", "unknown", "perplexity", "bits/char"]
+    columns += ["over floor"] if floor else ["bits/byte"]
     columns += ["train CPU-s"] if training else []
     for column in [*columns, "score tok/s"]:
         table.add_column(column, justify="right")
@@ -40,11 +40,12 @@ def model_table(
             f"{100 * result.oov / max(1, result.tokens):.2f} %",
             number(result.perplexity) + marks[index],
             number(result.bits_per_character, 3) + result.star,
-            number(result.bits_per_byte, 3) + result.star,
         ]
         if floor:
             over = result.bits_per_character / floor - 1
             row.append(f"+{100 * over:.1f} %{result.star}" if math.isfinite(over) else "inf")
+        else:
+            row.append(number(result.bits_per_byte, 3) + result.star)
         row += [f"{training[index]:.1f}"] if training else []
         row.append(f"{result.tokens_per_second:,.0f}")
         table.add_row(*row, style="bold green" if result.bits_per_character == best else None)

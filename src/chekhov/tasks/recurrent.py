@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from chekhov.tasks.corpus import Corpus
 from chekhov.tasks.text_model import TextModel, require_torch
 from chekhov.tokens.tokenizer import Tokenizer
 from chekhov.types import Ids
+
+if TYPE_CHECKING:
+    from chekhov.recurrent.language_model import RecurrentLM
 
 BASELINES = ((1, "unigram"), (3, "3-gram Kneser-Ney"))
 SAMPLE_TOKENS = {"characters": 120, "bytes": 160, "bpe": 40}  # else 25
@@ -78,16 +81,14 @@ def train_recurrent(
     require_torch()
     import torch
 
-    from chekhov.recurrent.language_model import RecurrentLM
     from chekhov.training.loop import Plan, train_loop
-    from chekhov.training.memory import check_memory, estimate_bytes
-    from chekhov.training.plot import curve_line, load_matplotlib, plot_curves
+    from chekhov.training.plot import check_plot, curve_line, plot_curves
     from chekhov.training.precision import choose_precision
     from chekhov.training.progress import Watcher, tensorboard_writer
 
     check_cell_options(kind, cell_options)
     if plot:
-        load_matplotlib()  # now, and not after an hour
+        check_plot(Path(plot))  # now, and not after an hour
     torch.set_num_threads(threads)
     plan = Plan(
         batch_size=batch_size,
@@ -110,15 +111,12 @@ def train_recurrent(
     training["threads"] = threads
     torch.manual_seed(seed)
     given = {"hidden_size": hidden_size, "num_layers": num_layers, "embedding_size": embedding_size}
-    flags = {"tied": tied, "residual": residual, "cell_options": cell_options}
     if start is None:
-        sizes: dict[str, Any] = {**preset(size), **{k: v for k, v in given.items() if v is not None}, **flags}
+        sizes = preset(size) | {name: value for name, value in given.items() if value is not None}
+        sizes |= {"tied": tied, "residual": residual, "cell_options": cell_options}
     else:
         sizes = sizes_of(start, kind, given, cell_options)
-    with torch.device("meta"):
-        parameter_count = RecurrentLM(kind, tokenizer.vocabulary.size, **sizes).parameter_count
-    check_memory(estimate_bytes(kind, parameter_count, tokenizer.vocabulary.size, sizes, batch_size * sequence_length))
-    model = RecurrentLM(kind, tokenizer.vocabulary.size, dropout=dropout, **sizes)
+    model = make_net(kind, tokenizer.vocabulary.size, {**sizes, "dropout": dropout}, batch_size * sequence_length)
     if start is not None:
         model.load_arrays(start.model.arrays())
     found = TextModel(model, tokenizer, training, plan.precision)
@@ -153,7 +151,20 @@ def train_recurrent(
     return found
 
 
-def preset(size: str) -> dict[str, int]:
+def make_net(kind: str, vocab_size: int, sizes: dict[str, Any], window_tokens: int) -> RecurrentLM:
+    """A new net; `ModelError` before anything is allocated if there is no memory to train it."""
+    import torch
+
+    from chekhov.recurrent.language_model import RecurrentLM
+    from chekhov.training.memory import check_memory, estimate_bytes
+
+    with torch.device("meta"):
+        parameter_count = RecurrentLM(kind, vocab_size, **sizes).parameter_count
+    check_memory(estimate_bytes(kind, parameter_count, vocab_size, sizes, window_tokens))
+    return RecurrentLM(kind, vocab_size, **sizes)
+
+
+def preset(size: str) -> dict[str, Any]:
     if size not in SIZES:
         raise UsageError("E-TRAIN-010", f"--size {size} is unknown", mend=f"choose one of {', '.join(SIZES)}")
     return SIZES[size]

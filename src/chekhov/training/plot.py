@@ -10,6 +10,8 @@ from chekhov.training.checkpoints import read_log
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 COLUMNS = 60
+SUFFIXES = (".svg", ".png", ".pdf")
+MEND = "end its name in .svg, .png or .pdf, in a folder that exists"
 
 
 def curve_line(folder: Path) -> str:
@@ -36,6 +38,13 @@ def load_matplotlib() -> Any:
     from matplotlib import pyplot
 
     return pyplot
+
+
+def check_plot(out: Path) -> None:
+    """Raise `UsageError` unless a picture can be drawn there, by its name and folder."""
+    load_matplotlib()
+    if out.suffix not in SUFFIXES or not out.parent.is_dir():
+        raise UsageError("E-TRAIN-015", "the plot cannot be written", where=str(out), mend=MEND)
 
 
 def plot_curves(folder: Path, out: Path) -> None:
