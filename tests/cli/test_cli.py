@@ -160,14 +160,14 @@ def test_the_demo_prints_one_table_and_a_text_of_each(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out, err = run("demo", "demo:rifle-ru?tokens=4000", "--time", "2")
-    for model in ("chain, order 1", "Kneser-Ney 5-gram", "LSTM", "mixture"):
-        assert f"{model} writes:" in out or model == "mixture"
+    for model in ("chain, order 1", "Kneser-Ney 5-gram", "fixed window", "Elman", "GRU", "minGRU", "LSTM", "mixture"):
+        assert f"{model} writes:" in out or model in ("mixture", "fixed window")
         assert sum(line.startswith(model) for line in out.splitlines()) >= 1
     assert "over floor" in out
     assert "Best: " in out
-    assert "4/4" in err
+    assert "8/8" in err
     out, _ = run("demo", "demo:rifle-en?tokens=4000", "--time", "1", "--json", "-o", "second")
-    assert len([json.loads(line) for line in out.splitlines()]) == 4
+    assert len([json.loads(line) for line in out.splitlines()]) == 8
 
 
 def test_version_and_help(run: Any) -> None:
