@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chekhov.errors import ModelError
-from chekhov.tokens.characters import CharacterSettings, CharacterTokenizer
+from chekhov.tokens.characters import CharacterTokenizer
 from chekhov.tokens.spelling import CODE_POINT_BITS
+from chekhov.tokens.stream import StreamSettings
 from chekhov.tokens.tokenizer import train_tokenizer
 from chekhov.tokens.vocabulary import Vocabulary
 from chekhov.types import EOS, UNK
@@ -61,7 +62,7 @@ def test_lowercase_loses_the_case_and_says_so():
 
 def test_a_token_is_one_character():
     with pytest.raises(ModelError, match="E-TOKEN-002"):
-        CharacterTokenizer(Vocabulary(["ab"]), CharacterSettings(lowercase=False))
+        CharacterTokenizer(Vocabulary(["ab"]), StreamSettings(lowercase=False))
 
 
 def test_an_id_outside_is_refused():

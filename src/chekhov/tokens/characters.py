@@ -7,31 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import msgspec
 import numpy as np
 
 from chekhov.errors import COPY_AGAIN, ModelError
 from chekhov.tokens import storage
 from chekhov.tokens.spelling import CODE_POINT_BITS
+from chekhov.tokens.stream import StreamSettings, StreamTokenizer
 from chekhov.tokens.vocabulary import RESERVED, Vocabulary
 from chekhov.types import EOS, UNK, Ids
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"  # how <unk> is decoded: one character for one
 
 
-class CharacterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    lowercase: bool
-
-
 @dataclass(frozen=True)
-class CharacterTokenizer:
+class CharacterTokenizer(StreamTokenizer):
     """One id per character and one ``</s>`` at the end of the document.
 
     Raises `ModelError` if a token of the vocabulary is longer than one character.
     """
 
     vocabulary: Vocabulary
-    options: CharacterSettings
+    options: StreamSettings
     name = "characters"
 
     def __post_init__(self) -> None:
@@ -39,20 +35,8 @@ class CharacterTokenizer:
             if len(token) != 1:
                 raise ModelError("E-TOKEN-002", f"token {token!r} is not one character", mend=COPY_AGAIN)
 
-    @property
-    def lossless(self) -> bool:
-        return not self.options.lowercase
-
-    @property
-    def settings(self) -> dict[str, bool | str]:
-        return msgspec.to_builtins(self.options)
-
     def to_json(self) -> bytes:
         return storage.write(self.name, self.options, self.vocabulary, None)
-
-    @property
-    def digest(self) -> str:
-        return storage.digest(self.to_json())
 
     @cached_property
     def _id_of_code_point(self) -> Ids:
@@ -62,26 +46,15 @@ class CharacterTokenizer:
         table[code_points] = np.arange(len(RESERVED), self.vocabulary.size)
         return table
 
-    def _normalise(self, text: str) -> str:
-        return text.lower() if self.options.lowercase else text
-
     def segment(self, text: str) -> list[str]:
         """The tokens of a document, one for each id of `encode`."""
-        return [*self._normalise(text), RESERVED[EOS]]
-
-    def encode(self, document: str) -> Ids:
-        """(T + 1,) for T characters: the last id is ``</s>``; an unknown character is ``<unk>``."""
-        return np.append(self.encode_prompt(document), EOS)
+        return [*self.normalise(text), RESERVED[EOS]]
 
     def encode_prompt(self, text: str) -> Ids:
         """(T,): as `encode`, the document left open."""
-        code_points = np.frombuffer(self._normalise(text).encode("utf-32-le", "surrogatepass"), np.uint32)
+        code_points = np.frombuffer(self.normalise(text).encode("utf-32-le", "surrogatepass"), np.uint32)
         table = self._id_of_code_point
         return table[np.minimum(code_points, len(table) - 1)]
-
-    def encode_all(self, documents: Sequence[str]) -> Ids:
-        """The ids of all documents, one after the other."""
-        return np.concatenate([np.empty(0, np.int64), *map(self.encode, documents)])
 
     def decode(self, ids: Ids) -> str:
         """The text of ``ids``: ``<unk>`` is U+FFFD, ``<s>`` and ``</s>`` are nothing."""
@@ -94,7 +67,7 @@ class CharacterTokenizer:
 
 
 def train_characters(
-    documents: Sequence[str], options: CharacterSettings, *, vocab_size: int | None, min_count: int
+    documents: Sequence[str], options: StreamSettings, *, vocab_size: int | None, min_count: int
 ) -> CharacterTokenizer:
     counts: Counter[str] = Counter()
     for document in documents:

@@ -12,6 +12,7 @@ import numpy as np
 
 from chekhov.errors import COPY_AGAIN, ModelError, UsageError, check_range
 from chekhov.tokens import storage
+from chekhov.tokens.stream import StreamSettings, StreamTokenizer
 from chekhov.tokens.vocabulary import RESERVED, Vocabulary
 from chekhov.types import EOS, Ids
 
@@ -19,12 +20,8 @@ DEFAULT_SIZE = 4_096
 LEAST_SIZE = 256 + len(RESERVED)
 
 
-class SubwordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    lowercase: bool
-
-
 @dataclass(frozen=True)
-class SubwordTokenizer:
+class SubwordTokenizer(StreamTokenizer):
     """Sennrich, Haddow & Birch 2016, on bytes as GPT-2; learnt and applied by the ``tokenizers`` library.
 
     A token is spelt by the library's alphabet of 256 visible characters ("Ġ" for a blank). ``merges``: the pairs that
@@ -33,7 +30,7 @@ class SubwordTokenizer:
 
     vocabulary: Vocabulary
     merges: tuple[str, ...]
-    options: SubwordSettings
+    options: StreamSettings
     name = "bpe"
 
     @cached_property
@@ -49,39 +46,18 @@ class SubwordTokenizer:
         found.decoder = tokenizers.decoders.ByteLevel()
         return found
 
-    @property
-    def lossless(self) -> bool:
-        return not self.options.lowercase
-
-    @property
-    def settings(self) -> dict[str, bool | str]:
-        return msgspec.to_builtins(self.options)
-
     def to_json(self) -> bytes:
         return storage.write(self.name, self.options, self.vocabulary, None, merges=self.merges)
-
-    @property
-    def digest(self) -> str:
-        return storage.digest(self.to_json())
 
     def segment(self, text: str) -> list[str]:
         """The tokens of a document as they read, one for each id of `encode`; parts of a character as U+FFFD."""
         decode = self._library.decoder.decode
         return [*(decode([self.vocabulary.token(i)]) for i in self.encode_prompt(text).tolist()), RESERVED[EOS]]
 
-    def encode(self, document: str) -> Ids:
-        """(T + 1,): the last id is ``</s>``."""
-        return np.append(self.encode_prompt(document), EOS)
-
     def encode_prompt(self, text: str) -> Ids:
         """(T,): as `encode`, the document left open."""
-        text = text.lower() if self.options.lowercase else text
-        text = text.encode("utf-8", "replace").decode()  # a lone surrogate: ?
+        text = self.normalise(text).encode("utf-8", "replace").decode()  # a lone surrogate: ?
         return np.array(self._library.encode(text).ids, np.int64) + len(RESERVED)
-
-    def encode_all(self, documents: Sequence[str]) -> Ids:
-        """The ids of all documents, one after the other."""
-        return np.concatenate([np.empty(0, np.int64), *map(self.encode, documents)])
 
     def decode(self, ids: Ids) -> str:
         """The text of ``ids``; bytes that are no UTF-8 (of a model that drew them so) become U+FFFD."""
@@ -93,7 +69,7 @@ class SubwordTokenizer:
         return 0.0
 
 
-def train_subwords(documents: Sequence[str], options: SubwordSettings, *, vocab_size: int | None) -> SubwordTokenizer:
+def train_subwords(documents: Sequence[str], options: StreamSettings, *, vocab_size: int | None) -> SubwordTokenizer:
     """Learn merges until there are ``vocab_size`` ids, the three reserved ones among them, or no pair stands twice."""
     tokenizers = load_library()
     size = DEFAULT_SIZE if vocab_size is None else vocab_size

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 from chekhov.errors import COPY_AGAIN, ModelError, TextError, UsageError, check_range
 from chekhov.tokens import storage
-from chekhov.tokens.bytes import BYTES, ByteSettings, ByteTokenizer
-from chekhov.tokens.characters import CharacterSettings, CharacterTokenizer, train_characters
+from chekhov.tokens.bytes import BYTES, ByteTokenizer
+from chekhov.tokens.characters import CharacterTokenizer, train_characters
 from chekhov.tokens.marks import LiteralUnk
 from chekhov.tokens.spelling import SpellingModel
-from chekhov.tokens.subwords import SubwordSettings, SubwordTokenizer, train_subwords
+from chekhov.tokens.stream import StreamSettings
+from chekhov.tokens.subwords import SubwordTokenizer, train_subwords
 from chekhov.tokens.vocabulary import Vocabulary
 from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, train_whitespace
 from chekhov.tokens.words import WordSettings, WordTokenizer, train_words
@@ -99,16 +100,16 @@ def train_tokenizer(
     sizes: dict[str, Any] = {"vocab_size": vocab_size, "min_count": min_count}
     tokenizer: Tokenizer
     if unit == "characters":
-        tokenizer = train_characters(documents, CharacterSettings(lowercase), **sizes)
+        tokenizer = train_characters(documents, StreamSettings(lowercase), **sizes)
     elif unit == "words":
         tokenizer = train_words(documents, WordSettings(lowercase, literal_unk), **sizes)
     elif unit == "whitespace":
         tokenizer = train_whitespace(documents, WhitespaceSettings(lowercase, literal_unk, lines), **sizes)
     elif unit == "bytes":
         check_range("vocab_size", BYTES.size if vocab_size is None else vocab_size, BYTES.size, 1 << 31)
-        tokenizer = ByteTokenizer(ByteSettings(lowercase))
+        tokenizer = ByteTokenizer(StreamSettings(lowercase))
     elif unit == "bpe":
-        tokenizer = train_subwords(documents, SubwordSettings(lowercase), vocab_size=vocab_size)
+        tokenizer = train_subwords(documents, StreamSettings(lowercase), vocab_size=vocab_size)
     else:
         raise UsageError("E-TOKEN-005", f"--tokens {unit} is unknown", mend=f"give one of {', '.join(UNITS)}")
     if not tokenizer.vocabulary.tokens or not any(documents):
@@ -148,7 +149,7 @@ def tokenizer_from_json(data: bytes, *, where: str) -> Tokenizer:
 
 
 def _characters(content: storage.TokenizerFile) -> Tokenizer:
-    return CharacterTokenizer(storage.read_vocabulary(content), storage.read_settings(content, CharacterSettings))
+    return CharacterTokenizer(storage.read_vocabulary(content), storage.read_settings(content, StreamSettings))
 
 
 def _words(content: storage.TokenizerFile) -> Tokenizer:
@@ -162,11 +163,11 @@ def _whitespace(content: storage.TokenizerFile) -> Tokenizer:
 
 
 def _bytes(content: storage.TokenizerFile) -> Tokenizer:
-    return ByteTokenizer(storage.read_settings(content, ByteSettings), storage.read_vocabulary(content))
+    return ByteTokenizer(storage.read_settings(content, StreamSettings), storage.read_vocabulary(content))
 
 
 def _subwords(content: storage.TokenizerFile) -> Tokenizer:
-    settings = storage.read_settings(content, SubwordSettings)
+    settings = storage.read_settings(content, StreamSettings)
     tokenizer = SubwordTokenizer(storage.read_vocabulary(content), tuple(content.merges), settings)
     tokenizer.encode("")  # the library refuses merges that do not fit
     return tokenizer
