@@ -233,3 +233,4 @@ def test_the_likeliest_texts_by_a_beam_and_how_much_was_copied(run: Any, text: s
     assert "longest copy: " in err
     for flags in (("--beam", "0"), ("--beam", "3", "--num", "4"), ("--beam", "3", "--length-penalty", "-1")):
         assert "E-RANGE-001" in run("generate", folder, *flags, code=2)[1]
+    assert "E-GENERATE-005" in run("generate", folder, "--beam", "3", "--top-k", "5", code=2)[1]

@@ -38,14 +38,14 @@ def report() -> dict[str, str]:
     """Name and finding of each line."""
     from platformdirs import user_cache_path
 
-    from chekhov.training.memory import free_bytes
+    from chekhov.training.machine import free_bytes, processor
 
     free = free_bytes()
     found = {
         "chekhov": version("chekhov"),
         "python": f"{platform.python_version()} at {sys.executable}",
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": processor(),
+        "processor": describe(processor()),
         "memory": "unknown" if free is None else f"{free / 2**30:.1f} GiB free",
         "cache": f"{user_cache_path('chekhov')} ({cache_bytes():,} bytes)",
     }
@@ -58,16 +58,12 @@ def report() -> dict[str, str]:
     return found
 
 
-def processor() -> str:
+def describe(found: dict[str, str]) -> str:
+    """Name, cores and the wide arithmetic of a processor."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-            lines = dict(line.split(":", 1) for line in file if ":" in line)
-    except OSError:
-        return f"{platform.processor() or 'unknown'}, {cores} cores"
-    flags = {key.strip(): value for key, value in lines.items()}
-    has = [flag for flag in FLAGS if flag in flags.get("flags", "").split()]
-    return f"{flags.get('model name', 'unknown').strip()}, {cores} cores; {', '.join(has) or 'no wide vectors'}"
+    has = [flag for flag in FLAGS if flag in found.get("flags", "").split()]
+    name = found.get("model name") or platform.processor() or "unknown"
+    return f"{name}, {cores} cores; {', '.join(has) or 'wide arithmetic unknown'}"
 
 
 def arithmetic() -> dict[str, str]:

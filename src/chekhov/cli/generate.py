@@ -51,7 +51,7 @@ def generate(
     if chapter_compatible:
         from chekhov.tasks.chapter import chapter_text
 
-        if prompt or num != 1:
+        if prompt or num != 1 or beam is not None:
             raise UsageError("E-CHAPTER-003", "the chapter's program has no prompt and one text", mend="leave them out")
         text = chapter_text(found, seed=seed, words=max_tokens, note=note)
         if json:

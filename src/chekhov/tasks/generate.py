@@ -62,6 +62,9 @@ def generate(
     prompt_ids = model.tokenizer.encode_prompt(prompt)
     if beam is not None:
         check_range("num", num, 1, beam)
+        if (temperature, top_k, top_p, min_p, repetition_penalty) != (1.0, None, None, None, 1.0):
+            what = "beam search draws nothing: temperature, cuts and the penalty for repetition are for sampling"
+            raise UsageError("E-GENERATE-005", what, mend="leave them out, or --beam")
         found = beam_search(
             model.model,
             prompt_ids,
@@ -139,7 +142,7 @@ def finish(
 def copied(samples: Sequence[Generated], model: TextModel, source: Sequence[str]) -> list[dict[str, Any]]:
     """What of each sample stands in ``source``: the longest span of it, and the share of n-grams that are new."""
     tokenizer = model.tokenizer
-    known = Source([tokenizer.encode(text)[:-1] for text in source])
+    known = Source([tokenizer.encode_prompt(text) for text in source])
     found = []
     for sample in samples:
         ids = np.array([tokenizer.vocabulary.id(token) for token in sample.tokens], np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chekhov.errors import ModelError
+from chekhov.training.machine import free_bytes
 
 COPIES = 6  # of the weights: themselves, gradient, two moments of AdamW, the best so far, and one while it is saved
 BASE = 400 << 20  # PyTorch itself
@@ -29,12 +30,3 @@ def check_memory(needed: int) -> None:
             mend="a smaller --hidden-size, --batch-size, --sequence-length or --vocab-size",
             kept="nothing was begun",
         )
-
-
-def free_bytes() -> int | None:
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123
-            lines = dict(line.split(":", 1) for line in file)
-        return int(lines["MemAvailable"].split()[0]) << 10
-    except (OSError, KeyError, ValueError):
-        return None
