@@ -36,14 +36,11 @@ def read_golden(name: str) -> tuple[list[str], np.ndarray]:
 
 
 def our_tables(model: NGram, words: list[str]) -> list[Table]:
-    """The stored arrays, read as the docstring of chekhov.ngram.counting says they are to be read."""
-    arrays, grams, tables = model.arrays(), [(word,) for word in words], []
+    tables = []
     for n in range(1, model.order + 1):
-        if n > 1:
-            grams = [(*grams[key // len(words)], words[key % len(words)]) for key in arrays[f"keys.{n}"].tolist()]
-        log10_p = arrays[f"log_probs.{n}"] / math.log(10)
-        backoffs = arrays[f"log_backoffs.{n}"] / math.log(10) if n < model.order else np.zeros(len(grams))
-        tables.append(dict(zip(grams, zip(log10_p.tolist(), backoffs.tolist(), strict=True), strict=True)))
+        ids, *numbers = model.table.grams(n)
+        log10 = np.stack(numbers, axis=1) / math.log(10)
+        tables.append({tuple(words[i] for i in gram): tuple(row) for gram, row in zip(ids, log10.tolist())})
     return tables
 
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chekhov.errors import ModelError, UsageError
-from chekhov.ngram.model import NGram, train_ngram
+from chekhov.ngram import reference
+from chekhov.ngram.model import NGram, NGramState, train_ngram
 from chekhov.ngram.smoothing import estimate_discounts
 from chekhov.testing import check_language_model
 from chekhov.types import BOS, EOS
@@ -94,10 +95,10 @@ def test_it_keeps_the_contract(sentences: list[list[int]], order: int, seed: int
 
 
 def test_discounts_by_hand() -> None:
-    counts = np.repeat([1, 2, 3, 4, 9], [10, 4, 2, 1, 3])
+    counts_of_counts = np.array([0, 10, 4, 2, 1])
     y = 10 / 18
     expected = [0, 1 - 2 * y * 4 / 10, 2 - 3 * y * 2 / 4, 3 - 4 * y * 1 / 2]
-    discounts, estimated = estimate_discounts(counts)
+    discounts, estimated = estimate_discounts(counts_of_counts)
     assert estimated
     np.testing.assert_allclose(discounts, expected)
 
@@ -111,12 +112,12 @@ def test_a_corpus_too_small_for_discounts_says_so_once() -> None:
 def test_only_the_last_words_count_and_a_sentence_starts_anew() -> None:
     rng = np.random.default_rng(1)
     model = train_ngram(rng.integers(2, 9, size=500), order=3, vocab_size=9)
-    tail = np.array([4, 5])
-    for before in ([], [7, 7, 7], [3, 2, 6]):
-        state = model.score(model.initial_state(1), np.array([[*before, *tail]]))[1]
-        np.testing.assert_array_equal(state.context, tail[None])
+    states = [
+        model.score(model.initial_state(1), np.array([[*before, 4, 5]]))[1] for before in ([], [7, 7, 7], [3, 2, 6])
+    ]
+    assert states[0] == states[1] == states[2]
     after = model.score(model.initial_state(1), np.array([[5, 6, EOS]]))[1]
-    np.testing.assert_array_equal(after.context, model.initial_state(1).context)
+    assert after == model.initial_state(1)
 
 
 def test_the_text_longer_than_the_order_is_no_condition() -> None:
@@ -145,17 +146,36 @@ def test_bad_flags_are_named() -> None:
         train_ngram(np.array([3, EOS]), order=1, vocab_size=4, smoothing="guess")
 
 
+def spoilt(column: int, row: int, value: float) -> Any:
+    def spoil(array: np.ndarray) -> np.ndarray:
+        array = array.copy()
+        (array.view(np.float32) if isinstance(value, float) else array)[row, column] = value
+        return array
+
+    return spoil
+
+
 @pytest.mark.parametrize(
     ("name", "spoil"),
     [
-        ("keys.2", lambda a: a[::-1].copy()),
-        ("keys.2", lambda a: a + 10**9),
-        ("keys.2", lambda a: a[:-1]),
-        ("keys.2", lambda a: a.astype(np.int32)),
-        ("log_probs.2", lambda a: np.full_like(a, np.nan)),
-        ("log_probs.2", lambda a: np.full_like(a, 0.5)),
-        ("log_backoffs.1", lambda a: np.full_like(a, np.inf)),
-        ("log_probs.1", lambda a: a[:-1]),
+        ("nodes", lambda a: a[::-1].copy()),
+        ("nodes", lambda a: a[:-1]),
+        ("nodes", lambda a: a.astype(np.int64)),
+        ("nodes", spoilt(0, 3, 10**6)),
+        ("nodes", spoilt(1, 3, math.inf)),
+        ("nodes", spoilt(1, 3, math.nan)),
+        ("nodes", spoilt(2, 3, 5)),
+        ("nodes", spoilt(2, 12, -1)),
+        ("entries", lambda a: a[:-1]),
+        ("entries", lambda a: a[:, :2]),
+        ("entries", spoilt(0, 12, 4)),
+        ("entries", spoilt(0, 12, -1)),
+        ("entries", spoilt(1, 12, math.nan)),
+        ("entries", spoilt(1, 12, 0.5)),
+        ("entries", spoilt(1, 1, -3.0)),
+        ("entries", spoilt(2, 12, 10**6)),
+        ("starts", lambda a: a + 1),
+        ("starts", lambda a: a[:-1]),
     ],
 )
 def test_damaged_tables_are_refused(name: str, spoil: Any) -> None:
@@ -164,3 +184,41 @@ def test_damaged_tables_are_refused(name: str, spoil: Any) -> None:
     arrays[name] = spoil(arrays[name])
     with pytest.raises(ModelError, match="E-MODEL-020"):
         NGram.from_arrays(model.sizes(), arrays)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([5, 9, 40, 300]), st.integers(1, 8))
+def test_the_engine_equals_its_plain_twin(seed: int, vocab_size: int, order: int) -> None:
+    rng = np.random.default_rng(seed)
+    ids = rng.zipf(1.5, size=int(rng.integers(1, 800))) % (vocab_size - 2) + 2
+    ids[-1] = EOS
+    levels = reference.count_ngrams(ids, order=order, vocab_size=vocab_size)
+    smoothed, _ = reference.modified_kneser_ney(levels, vocab_size)
+    table = train_ngram(ids, order=order, vocab_size=vocab_size).table
+    plain: dict[Gram, tuple[float, float]] = {}
+    grams: list[Gram] = [(word,) for word in range(vocab_size)]
+    for n, (level, part) in enumerate(zip(levels, smoothed, strict=True), start=1):
+        if n > 1:
+            grams = [(*grams[key // vocab_size], int(key % vocab_size)) for key in level.keys]
+        plain.update(zip(grams, zip(part.log_probs, part.log_backoffs, strict=True), strict=True))
+    ours = {}
+    for n in range(1, order + 1):
+        words, log_probs, log_backoffs = table.grams(n)
+        ours.update(zip(map(tuple, words.tolist()), zip(log_probs, log_backoffs, strict=True), strict=True))
+    assert ours.keys() == plain.keys()
+    np.testing.assert_allclose([ours[gram] for gram in plain], list(plain.values()), atol=2e-6, rtol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 6))
+def test_a_long_text_read_in_pieces_scores_as_one_read_at_a_stretch(seed: int, order: int) -> None:
+    rng = np.random.default_rng(seed)
+    model = train_ngram(rng.integers(2, 12, size=3000), order=order, vocab_size=13)
+    ids = rng.choice([0, *range(2, 13)], size=(1, int(rng.integers(1000, 1100))))
+    state = model.advance(model.initial_state(1), rng.integers(3, 12, size=1))
+    scores, orders, after = model.score_with_orders(state, ids)
+    both = model.score_with_orders(NGramState(np.repeat(state.node, 2)), np.repeat(ids, 2, axis=0))
+    for one, two in zip((scores, orders, after.node), (*both[:2], both[2].node), strict=True):
+        np.testing.assert_array_equal(one[0], two[0])
+    assert orders.min() >= 1
+    assert orders.max() <= order

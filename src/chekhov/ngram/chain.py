@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import ModelError, TextError, check_range
-from chekhov.ngram.counting import Ranks
 from chekhov.types import Arrays, Ids, LogProbs
 
+Ranks = NDArray[np.int64]
 MAX_ORDER = 100
 NOTHING = -1
 

@@ -1,63 +1,76 @@
-"""Counts of all n-grams of all orders, as sorted flat arrays.
-
-An n-gram is named by its rank among the n-grams of its order, and its key is ``rank of its first n-1 words * V + last
-word``: one int64 whatever the order, sorted so that the n-grams with one context lie side by side.
-"""
+"""Counts of the n-grams of all orders, as flat arrays: for each context, the words that follow it and how often."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.types import BOS, EOS, Ids
+from chekhov.types import Ids
 
-Ranks = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Level:
-    """The n-grams of one order, sorted by key."""
-
-    keys: Ranks  # (M,) rank of the context in the level below * V + last word; level 1: the word itself
-    counts: Ranks  # (M,) how often each stands in the text
-    suffixes: Ranks  # (M,) rank, in the level below, of the n-gram without its first word
-    from_start: NDArray[np.bool_]  # (M,) begins with <s>
+Ints = NDArray[np.int32]
+Sizes = NDArray[np.int64]
 
 
-def with_starts(ids: Ids) -> Ids:
-    """``ids`` (N,), in which </s> ends a sentence, with <s> put before each sentence (KenLM's convention)."""
-    starts = np.flatnonzero(np.concatenate([[True], ids[:-1] == EOS])) if len(ids) else np.empty(0, np.int64)
-    return np.insert(ids, starts, BOS)
+@dataclass
+class Counts:
+    """The n-grams of orders 2 ... n whose context ends in one of the words ``first_word`` <= b < ``last_word``.
 
-
-def count_ngrams(ids: Ids, *, order: int, vocab_size: int) -> list[Level]:
-    """Levels 1 to ``order``; no n-gram crosses a sentence. ids (N,), </s> ends a sentence, no <s> in it."""
-    stream = with_starts(np.asarray(ids, np.int64))
-    unigrams = np.arange(vocab_size)
-    counts = np.bincount(stream, minlength=vocab_size)
-    levels = [Level(unigrams, counts, np.zeros_like(unigrams), unigrams == BOS)]
-    ranks = stream  # ranks[i]: of the n-gram of the level at hand that ends at place i; -1 if it would cross a start
-    for _ in range(2, order + 1):
-        ends = 1 + np.flatnonzero((ranks[:-1] >= 0) & (stream[1:] != BOS))
-        keys = ranks[ends - 1] * vocab_size + stream[ends]
-        keys, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-        from_start = levels[-1].from_start[keys // vocab_size]
-        levels.append(Level(keys, counts, ranks[ends[first]], from_start))
-        ranks = np.full_like(stream, -1)
-        ranks[ends] = inverse
-    return levels
-
-
-def adjusted_counts(levels: list[Level], n: int) -> Ranks:
-    """What level ``n`` (from 1) of a Kneser-Ney model counts (Kneser & Ney 1995; Heafield et al. 2013, section 3.2).
-
-    The highest order, and n-grams that begin with <s> (nothing can precede them): how often they stand in the text.
-    All others: in how many different contexts, that is, how many different words precede them.
+    A context of d words is a node of depth d (1 to n - 1), and the words that follow it are its entries. Nodes are
+    sorted by their words read backwards, so that those that end alike lie together; entries by their word. In each
+    array depth d begins at d * ``room``; `counting_kernels.count_buckets` says what the arrays hold.
     """
-    level = levels[n - 1]
-    if n == len(levels):
-        return level.counts
-    preceding = np.bincount(levels[n].suffixes, minlength=len(level.keys))
-    return np.where(level.from_start, level.counts, preceding)
+
+    first_word: int
+    last_word: int
+    room: int
+    words: Ints
+    counts: Ints
+    raws: Ints
+    firsts: Ints
+    parents: Ints
+    filled: Sizes  # (n,) entries of each depth
+    nodes: Sizes  # (n,) nodes of each depth
+    tallies: Ints  # (n, V): entries of each depth that are the word w; at depth 1 the adjusted count of the unigram w
+
+    @property
+    def depth(self) -> int:
+        return len(self.filled) - 1
+
+    @property
+    def counted(self) -> tuple[NDArray[Any], ...]:
+        """What the kernels read and write."""
+        return (
+            self.words, self.counts, self.raws, self.firsts, self.parents, self.filled, self.nodes, self.tallies
+        )  # fmt: skip
+
+    def row(self, array: Ints, d: int) -> Ints:
+        """The part of ``words``, ``counts`` or ``raws`` that belongs to depth d."""
+        return array[d * self.room : d * self.room + self.filled[d]]
+
+
+def count_ngrams(ids: Ids, *, order: int, vocab_size: int, keep_raw: bool = False) -> Counts:
+    """ids (N,), </s> at the end of each sentence and no <s>. ``keep_raw``: how often each n-gram stands there, too."""
+    from chekhov.ngram import counting_kernels
+
+    words = np.asarray(ids, np.int32)
+    sizes = counting_kernels.bucket_sizes(words, vocab_size)
+    return count_part(words, sizes, 0, vocab_size, order=order, keep_raw=keep_raw)
+
+
+def count_part(ids: Ints, sizes: Sizes, first: int, last: int, *, order: int, keep_raw: bool) -> Counts:
+    """The buckets first <= b < last; ``sizes`` (V,): how many targets each bucket of the whole text has."""
+    from chekhov.ngram import counting_kernels
+
+    positions = counting_kernels.fill_buckets(ids, first, last, np.concatenate([[0], np.cumsum(sizes)]))
+    room = max(len(positions), last - first) + 1  # pages that are never written to take no memory
+    words, counts, firsts, parents = (np.empty(order * room, np.int32) for _ in range(4))
+    raws = np.empty(order * room if keep_raw else 0, np.int32)
+    filled, nodes = np.zeros(order, np.int64), np.zeros(order, np.int64)
+    tallies = np.zeros((order, len(sizes)), np.int32)
+    bits = len(sizes).bit_length()
+    counted = (words, counts, raws, firsts, parents, filled, nodes, tallies)
+    counting_kernels.count_buckets(ids, positions, sizes[first:last], first, bits, room, counted)
+    return Counts(first, last, room, *counted)

@@ -1,4 +1,4 @@
-"""The n-gram language model: tables of log-probabilities and back-offs, and a state of n - 1 words."""
+"""The n-gram language model: a table and, for a state, the node of the longest context that the table knows."""
 
 from __future__ import annotations
 
@@ -8,159 +8,106 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import ModelError, UsageError, check_range
-from chekhov.ngram.counting import Ranks, count_ngrams
+from chekhov.ngram.counting import count_ngrams
 from chekhov.ngram.smoothing import modified_kneser_ney
-from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
+from chekhov.ngram.table import Table, check_table, damaged
+from chekhov.types import BOS, Arrays, Ids, LogProbs
 
 MAX_ORDER = 16
-MAX_VOCAB_SIZE = 1 << 31  # rank * V + word stays far below 2^63
-NOTHING = -1
+MAX_VOCAB_SIZE = 1 << 31
+LONG = 1000  # tokens of one row that are worth cutting into pieces
+NO_NODES = np.empty((0, 0), np.int64)
 
 
 class NGramState(NamedTuple):
-    context: Ids  # (B, n - 1) the last words, newest last; -1: nothing there
+    node: Ids  # (B,) of the longest context that ends here and that the table knows
 
 
 class NGram:
     """p(w | c) of the longest n-gram that was seen, times the back-offs of the longer contexts that were not.
 
-    Order n as KenLM and ARPA count it: n - 1 words of context. A row starts anew after each </s>. Per order n:
-    ``keys`` (sorted, see `counting`), ``log_probs`` and, below the highest, ``log_backoffs`` (natural logs, float32).
+    Order n as KenLM and ARPA count it: n - 1 words of context. A row starts anew after each </s>.
     """
 
     kind = "ngram"
 
-    def __init__(
-        self,
-        vocab_size: int,
-        keys: list[Ranks],
-        log_probs: list[NDArray[np.float32]],
-        log_backoffs: list[NDArray[np.float32]],
-        smoothing: str = "modified-kneser-ney",
-        notes: tuple[str, ...] = (),
-    ):
-        self.vocab_size, self.order, self.smoothing, self.notes = vocab_size, len(keys), smoothing, notes
-        self._keys, self._log_probs, self._log_backoffs = keys, log_probs, log_backoffs
+    def __init__(self, table: Table, smoothing: str = "modified-kneser-ney", notes: tuple[str, ...] = ()):
+        self.table, self.smoothing, self.notes = table, smoothing, notes
+        self.order, self.vocab_size = table.order, table.vocab_size
 
     def initial_state(self, batch_size: int) -> NGramState:
-        context = np.full((batch_size, self.order - 1), NOTHING, np.int64)
-        context[:, -1:] = BOS
-        return NGramState(context)
+        return NGramState(np.full(batch_size, 1 + BOS if self.order > 1 else 0, np.int64))
 
     def advance(self, state: NGramState, tokens: Ids) -> NGramState:
-        return self._state_after(state, np.asarray(tokens, np.int64)[:, None])
+        from chekhov.ngram import table_kernels
+
+        words = self._checked(tokens)
+        return NGramState(table_kernels.advance_rows(self.table.nodes, self.table.entries, state.node, words))
 
     def log_probs(self, state: NGramState) -> LogProbs:
-        rows = np.tile(self._log_probs[0], (len(state.context), 1))
-        for n, contexts in enumerate(self._context_ranks(state.context), start=1):
-            for row, context in zip(rows, contexts[:, -1].tolist(), strict=True):
-                if context >= 0:
-                    row += self._log_backoffs[n - 1][context]
-                    keys = self._keys[n]  # those with this context lie side by side
-                    bounds = np.array([context, context + 1]) * self.vocab_size
-                    start, end = np.searchsorted(keys, bounds)
-                    row[keys[start:end] - bounds[0]] = self._log_probs[n][start:end]
+        from chekhov.ngram import table_kernels
+
+        rows = np.empty((len(state.node), self.vocab_size), np.float32)
+        table_kernels.fill_rows(*self._arrays(), state.node, rows)
         return rows
 
     def score(self, state: NGramState, ids: Ids) -> tuple[LogProbs, NGramState]:
-        ids = np.asarray(ids, np.int64)
-        T = ids.shape[1]
-        if T == 0:
-            return np.zeros(ids.shape, np.float32), state
-        stream = np.concatenate([state.context, np.where(ids == EOS, BOS, ids)], axis=1)
-        log_probs = self._log_probs[0][ids].astype(np.float64)
-        for n, contexts in enumerate(self._context_ranks(stream[:, :-1]), start=1):
-            before = contexts[:, -T:]  # the context of n words before each target
-            known = before >= 0
-            log_probs[known] += self._log_backoffs[n - 1][before[known]]
-            found = self._find(n + 1, before, ids)
-            hit = found >= 0
-            log_probs[hit] = self._log_probs[n][found[hit]]
-        return log_probs.astype(np.float32), self._state_after(state, ids)
+        log_probs, state, _ = self._score(state, ids, orders=False)
+        return log_probs, state
 
-    def _context_ranks(self, stream: Ids) -> list[Ranks]:
-        """stream (B, T) -> for n = 1 ... order - 1, the rank of the n-gram that ends at each place, or -1."""
-        ranks: list[Ranks] = []
-        for n in range(1, self.order):
-            if n == 1:
-                ranks.append(stream)
-                continue
-            longer = np.full_like(stream, NOTHING)
-            longer[:, 1:] = self._find(n, ranks[-1][:, :-1], stream[:, 1:])
-            ranks.append(longer)
-        return ranks
+    def score_with_orders(self, state: NGramState, ids: Ids) -> tuple[LogProbs, NDArray[np.int64], NGramState]:
+        """`score`, and the order (B, T) of the n-gram that each probability is of: 1 = only the word itself."""
+        log_probs, state, known_by = self._score(state, ids, orders=True)
+        return log_probs, np.searchsorted(self.table.starts, known_by, side="right"), state
 
-    def _find(self, n: int, contexts: Ranks, words: Ids) -> Ranks:
-        """The ranks at level ``n`` of contexts (ranks at level n - 1) followed by words; -1 if never seen."""
-        keys = self._keys[n - 1]
-        if not len(keys):
-            return np.full_like(contexts, NOTHING)
-        wanted = np.where((contexts >= 0) & (words >= 0), contexts * self.vocab_size + words, NOTHING)
-        places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[places] == wanted, places, NOTHING)
+    def _score(self, state: NGramState, ids: Ids, *, orders: bool) -> tuple[LogProbs, NGramState, NDArray[np.int64]]:
+        from chekhov.ngram import table_kernels
 
-    def _state_after(self, state: NGramState, ids: Ids) -> NGramState:
-        """The last n - 1 words, </s> read as the <s> of the next sentence, and nothing before it."""
-        width = self.order - 1
-        context = np.concatenate([state.context, np.where(ids == EOS, BOS, ids)], axis=1)[:, ids.shape[1] :]
-        starts = np.where(context == BOS, np.arange(width), -1).max(axis=1, initial=-1)
-        return NGramState(np.where(np.arange(width) < starts[:, None], NOTHING, context))
+        words, node = self._checked(ids), state.node.copy()
+        log_probs = np.zeros(words.shape, np.float32)
+        known_by = np.zeros(words.shape, np.int64) if orders else NO_NODES
+        if len(words) == 1 and words.shape[1] >= LONG:
+            flat = known_by.reshape(-1)
+            node[0] = table_kernels.score_text(*self._arrays(), node[0], words[0], self.order, log_probs[0], flat)
+        else:
+            table_kernels.score_rows(*self._arrays(), node, words, log_probs, known_by)
+        return log_probs, NGramState(node), known_by
+
+    def _checked(self, ids: Ids) -> NDArray[np.int32]:
+        ids = np.asarray(ids)
+        if ids.size and not (ids.min() >= 0 and ids.max() < self.vocab_size):
+            what = f"an id is outside the vocabulary of {self.vocab_size}"
+            raise ModelError("E-TOKEN-009", what, mend="use the tokenizer that the model was trained with")
+        return np.ascontiguousarray(ids, np.int32)
+
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        table = self.table
+        return table.nodes, table.node_floats, table.entries, table.entry_floats
 
     # What is stored.
 
     @property
     def parameter_count(self) -> int:
-        return sum(map(len, self._log_probs)) + sum(map(len, self._log_backoffs))
+        """Probabilities and back-offs."""
+        return len(self.table.entries) + len(self.table.nodes) - 2
 
     def sizes(self) -> dict[str, Any]:
         return {"order": self.order, "vocab_size": self.vocab_size, "smoothing": self.smoothing}
 
     def arrays(self) -> Arrays:
-        arrays: Arrays = {f"keys.{n}": keys for n, keys in enumerate(self._keys[1:], start=2)}
-        arrays.update({f"log_probs.{n}": logs for n, logs in enumerate(self._log_probs, start=1)})
-        arrays.update({f"log_backoffs.{n}": logs for n, logs in enumerate(self._log_backoffs, start=1)})
-        return arrays
+        return {"nodes": self.table.nodes, "entries": self.table.entries, "starts": self.table.starts}
 
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> NGram:
-        """Raises `ModelError` for tables whose numbers do not fit together: none may lead out of bounds."""
+        """Raises `ModelError` for tables whose numbers do not fit together."""
         order, V, smoothing = sizes.get("order"), sizes.get("vocab_size"), sizes.get("smoothing")
         if type(order) is not int or type(V) is not int or type(smoothing) is not str:
             raise damaged("order and vocab_size are integers, smoothing is a name")
         if not (1 <= order <= MAX_ORDER and BOS < V < MAX_VOCAB_SIZE):
             raise damaged(f"order is {order}, vocab_size {V}")
-        names = {f"log_probs.{n}" for n in range(1, order + 1)} | {f"log_backoffs.{n}" for n in range(1, order)}
-        if set(arrays) != names | {f"keys.{n}" for n in range(2, order + 1)}:
-            raise damaged(f"the tables of an order {order} model are expected")
-        if arrays["log_probs.1"].shape != (V,):  # before V is believed
-            raise damaged(f"{V} words are expected")
-        keys = [np.arange(V)] + [arrays[f"keys.{n}"] for n in range(2, order + 1)]
-        log_probs = [arrays[f"log_probs.{n}"] for n in range(1, order + 1)]
-        log_backoffs = [arrays[f"log_backoffs.{n}"] for n in range(1, order)]
-        for n in range(1, order + 1):
-            check_level(n, V, keys, log_probs[n - 1], log_backoffs[n - 1] if n < order else None)
-        return cls(V, keys, log_probs, log_backoffs, smoothing)
-
-
-def check_level(n: int, V: int, keys: list[Ranks], log_probs: NDArray[Any], log_backoffs: NDArray[Any] | None) -> None:
-    own = keys[n - 1]
-    shapes = [log_probs.shape] + ([] if log_backoffs is None else [log_backoffs.shape])
-    if any(shape != own.shape for shape in shapes) or own.ndim != 1:
-        raise damaged(f"the tables of order {n} differ in length")
-    if own.dtype != np.int64 or log_probs.dtype != np.float32:
-        raise damaged(f"the tables of order {n} are of another type")
-    if n > 1 and len(own) and (own[0] < 0 or own[-1] >= len(keys[n - 2]) * V or (own[1:] <= own[:-1]).any()):
-        raise damaged(f"the keys of order {n} are out of order or out of range")
-    if np.isnan(log_probs).any() or (log_probs > 1e-5).any():
-        raise damaged(f"a log-probability of order {n} is positive or NaN")
-    if not np.isneginf(log_probs[own % V == BOS]).all():
-        raise damaged(f"<s> is predicted at order {n}")
-    if log_backoffs is not None and (log_backoffs.dtype != np.float32 or not np.isfinite(log_backoffs).all()):
-        raise damaged(f"a back-off of order {n} is not finite")
-
-
-def damaged(what: str) -> ModelError:
-    return ModelError("E-MODEL-020", f"the n-gram tables do not fit together: {what}", mend="train the model again")
+        if set(arrays) != {"nodes", "entries", "starts"}:
+            raise damaged("nodes, entries and starts are expected")
+        return cls(check_table(Table(arrays["nodes"], arrays["entries"], arrays["starts"]), order, V), smoothing)
 
 
 def train_ngram(ids: Ids, *, order: int, vocab_size: int, smoothing: str = "modified-kneser-ney") -> NGram:
@@ -172,13 +119,6 @@ def train_ngram(ids: Ids, *, order: int, vocab_size: int, smoothing: str = "modi
     check_range("order", order, 1, MAX_ORDER)
     if smoothing != "modified-kneser-ney":
         raise UsageError("E-NGRAM-001", f"the smoothing {smoothing!r} is unknown", mend="modified-kneser-ney")
-    levels = count_ngrams(ids, order=order, vocab_size=vocab_size)
-    smoothed, notes = modified_kneser_ney(levels, vocab_size)
-    return NGram(
-        vocab_size,
-        [level.keys for level in levels],
-        [part.log_probs.astype(np.float32) for part in smoothed],
-        [part.log_backoffs.astype(np.float32) for part in smoothed[:-1]],
-        smoothing,
-        tuple(notes),
-    )
+    parts = [count_ngrams(ids, order=order, vocab_size=vocab_size)] if order > 1 else []
+    table, notes = modified_kneser_ney(parts, ids, vocab_size)
+    return NGram(table, smoothing, tuple(notes))

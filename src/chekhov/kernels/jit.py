@@ -1,0 +1,69 @@
+"""How a kernel is compiled: Numba, once a machine, kept on disk.
+
+Modules that hold kernels import this one, and are imported only where a kernel is about to run: nothing compiles, and
+Numba is not even loaded, at ``chekhov --help``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite.ir
+import numba
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from platformdirs import user_cache_path
+
+import chekhov
+
+Kernel = Callable[..., Any]
+SOURCE = Path(__file__).resolve().parent.parent
+
+
+def cache_folder() -> Path:
+    """One for each state of the kernels' sources: Numba itself does not see an edit in a kernel that another calls."""
+    hasher = hashlib.blake2b(digest_size=8)
+    for path in sorted(SOURCE.rglob("*_kernels.py")):
+        hasher.update(path.name.encode() + path.read_bytes())
+    base = Path(os.environ.get("NUMBA_CACHE_DIR") or user_cache_path("chekhov") / "kernels")
+    return base / f"{chekhov.__version__}-{numba.__version__}-{hasher.hexdigest()}"
+
+
+numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
+
+
+def kernel(function: Kernel) -> Kernel:
+    """Compile for the types of its first call. It holds no lock (threads run side by side) and checks no bound: the
+    caller sees to it that every index is inside."""
+    return numba.njit(function, nogil=True, cache=True, error_model="numpy")
+
+
+def inlined(function: Kernel) -> Kernel:
+    """A part of kernels that is called for every token: a call that passes a dozen arrays costs as much as the work."""
+    return numba.njit(function, nogil=True, error_model="numpy", inline="always")
+
+
+@intrinsic
+def prefetch(context: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line of ``array[index]``, an integer or a tuple of them, before it is needed."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array_type, index_type = signature.args
+        struct = context.make_array(array_type)(context, builder, arguments[0])
+        places, kinds = [arguments[1]], [index_type]
+        if isinstance(index_type, types.UniTuple):
+            places, kinds = cgutils.unpack_tuple(builder, arguments[1]), [index_type.dtype] * index_type.count
+        places = [context.cast(builder, place, kind, types.intp) for place, kind in zip(places, kinds)]
+        pointer = cgutils.get_item_pointer(context, builder, array_type, struct, places)
+        address = builder.bitcast(pointer, cgutils.voidptr_t)
+        i32 = llvmlite.ir.IntType(32)
+        shape = llvmlite.ir.FunctionType(llvmlite.ir.VoidType(), [cgutils.voidptr_t, i32, i32, i32])
+        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")
+        builder.call(function, [address, i32(0), i32(3), i32(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, index), code

@@ -1,0 +1,320 @@
+"""From ids to the counts of all orders: one sort, then each lower order out of the one above it.
+
+Every target w_i of the text stands with its context read backwards, b x2 x3 ... = w_{i-1} w_{i-2} w_{i-3} ..., which
+ends at the start of the sentence. Sorted by (b, x2, x3, ..., w), all that is known about a context lies together: its
+words, and those of all longer contexts that end like it. So everything is done bucket by bucket, a bucket being the
+contexts that end in one word b, and buckets need nothing of each other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chekhov.kernels.jit import inlined, kernel, prefetch
+from chekhov.types import BOS, EOS
+
+AHEAD = 16  # how many positions ahead the text is asked for
+SMALL = 24  # runs that are sorted by insertion
+
+
+@inlined
+def targets(ids):
+    """How many there are: one more than words where the text breaks off in a sentence, for the context that it ends in
+    is a node like others, if nothing is known to follow."""
+    return len(ids) + (len(ids) > 0 and ids[-1] != EOS)
+
+
+@inlined
+def last_word(ids, i):
+    """The last word of the context of target i: what stands before it, or <s>."""
+    if i == 0 or ids[i - 1] == EOS:
+        return BOS
+    return ids[i - 1]
+
+
+@kernel
+def bucket_sizes(ids, vocab_size):
+    """How many targets have each word as the last of their context, (V,)."""
+    sizes = np.zeros(vocab_size, np.int64)
+    for i in range(targets(ids)):
+        sizes[last_word(ids, i)] += 1
+    return sizes
+
+
+@kernel
+def fill_buckets(ids, first, last, offsets):
+    """The positions of all targets of buckets first <= b < last, bucket by bucket. offsets (V + 1,)."""
+    base = offsets[first]
+    positions = np.empty(offsets[last] - base, np.int32)
+    cursor = offsets[first:last] - base
+    for i in range(targets(ids)):
+        b = last_word(ids, i)
+        if first <= b < last:
+            positions[cursor[b - first]] = i
+            cursor[b - first] += 1
+    return positions
+
+
+@kernel
+def pack_bucket(ids, positions, words_each, bits, places, keys):
+    """Into keys (K, m): x2, x3, ... and then w of each position, ``words_each`` ids to an integer, the first highest.
+
+    An id is stored as id + 1; 0 stands for what lies before the start of a sentence or after the end of the text.
+    ``places`` are in all, w's too.
+    """
+    for j in range(len(positions)):
+        if j + AHEAD < len(positions):
+            prefetch(ids, positions[j + AHEAD])
+        i = positions[j]
+        here = i - 1  # the place of the last context word; -1 or an </s> is the <s> of this sentence
+        key, filled, chunk = 0, 0, 0
+        for place in range(places):
+            if place == places - 1:
+                value = ids[i] + 1 if i < len(ids) else 0
+            elif here < 0 or ids[here] == EOS:
+                value = 0
+            else:
+                here -= 1
+                value = BOS + 1 if here < 0 or ids[here] == EOS else ids[here] + 1
+            key = (key << bits) | value
+            filled += 1
+            if filled == words_each or place == places - 1:
+                keys[chunk, j] = key << (bits * (words_each - filled))
+                key, filled, chunk = 0, 0, chunk + 1
+
+
+@kernel
+def swap(keys, payload, a, b):
+    keys[a], keys[b] = keys[b], keys[a]
+    payload[a], payload[b] = payload[b], payload[a]
+
+
+@kernel
+def sort_together(keys, payload, start, end, stack):
+    """Sort keys[start:end] and move ``payload`` with them: quicksort, and insertion for short runs."""
+    top = 0
+    stack[0], stack[1] = start, end
+    while top >= 0:
+        low, high = stack[top], stack[top + 1]
+        top -= 2
+        while high - low > SMALL:
+            middle, last = (low + high) >> 1, high - 1
+            if keys[middle] < keys[low]:
+                swap(keys, payload, middle, low)
+            if keys[last] < keys[low]:
+                swap(keys, payload, last, low)
+            if keys[last] < keys[middle]:
+                swap(keys, payload, last, middle)
+            pivot = keys[middle]
+            left, right = low, last
+            while left <= right:
+                while keys[left] < pivot:
+                    left += 1
+                while pivot < keys[right]:
+                    right -= 1
+                if left <= right:
+                    swap(keys, payload, left, right)
+                    left += 1
+                    right -= 1
+            if right + 1 - low < high - left:  # the longer part waits: the stack stays short
+                top += 2
+                stack[top], stack[top + 1] = left, high
+                high = right + 1
+            else:
+                top += 2
+                stack[top], stack[top + 1] = low, right + 1
+                low = left
+        for i in range(low + 1, high):
+            key, load = keys[i], payload[i]
+            j = i - 1
+            while j >= low and keys[j] > key:
+                keys[j + 1], payload[j + 1] = keys[j], payload[j]
+                j -= 1
+            keys[j + 1], payload[j + 1] = key, load
+
+
+@kernel
+def sort_bucket(keys, order, spare, m, stack):
+    """Sort the columns keys[:, :m] by their first row, then by the next, and so on."""
+    for j in range(m):
+        order[j] = j
+    sort_together(keys[0], order, 0, m, stack)
+    for chunk in range(1, len(keys)):
+        for j in range(m):
+            spare[j] = keys[chunk, order[j]]
+        start = 0
+        while start < m:
+            end = start + 1
+            while end < m and same_so_far(keys, start, end, chunk):
+                end += 1
+            if end - start > 1:
+                sort_together(spare, order, start, end, stack)
+            start = end
+        for j in range(m):
+            keys[chunk, j] = spare[j]
+
+
+@inlined
+def same_so_far(keys, a, b, chunks):
+    """Are the first ``chunks`` rows of two columns equal?"""
+    for chunk in range(chunks):  # noqa: SIM110 - Numba has no generators
+        if keys[chunk, a] != keys[chunk, b]:
+            return False
+    return True
+
+
+@inlined
+def word_at(keys, j, place, words_each, bits):
+    """The id + 1 at ``place`` of column j; 0: before the start of the sentence."""
+    shift = bits * (words_each - 1 - place % words_each)
+    return (keys[place // words_each, j] >> shift) & ((1 << bits) - 1)
+
+
+@kernel
+def count_buckets(ids, positions, sizes, first_word, bits, room, counted):
+    """Count the buckets of the words first_word, first_word + 1, ...: ``sizes`` targets each, at ``positions``.
+
+    A context of d words is a node of depth d = 1 ... D (D = order - 1), and the words that follow it are its entries:
+    words[e], counts[e] (see `close`) and, if it is not empty, raws[e]: how often they follow it. firsts[k]: where the
+    entries of node k begin. parents[k]: its node of depth d - 1, the context without its first word. In these arrays
+    depth d begins at d * room. filled[d], nodes[d]: how many there are; tallies[d, w]: entries that are the word w.
+    ``counted`` is all these in this order.
+    """
+    _, _, _, firsts, parents, filled, nodes, tallies = counted
+    D = len(filled) - 1
+    words_each = min(D, 63 // bits)
+    widest = sizes.max()
+    keys = np.empty(((D + words_each - 1) // words_each, widest), np.int64)
+    order, spare = np.empty(widest, np.int32), np.empty(widest, np.int64)
+    stack, slot = np.empty(256, np.int64), np.zeros(tallies.shape[1], np.int32)
+    scratch = np.empty(len(slot), np.int32), np.empty(len(slot), np.int32), stack
+    entries_before = np.zeros(D + 2, np.int64)  # of the open node of each depth, one depth below it
+    nodes_before = np.zeros(D + 2, np.int64)
+    path = np.zeros(D + 1, np.int64)  # id + 1 of the first words of the open nodes of depths 2, 3, ...
+    done = 0
+    for k in range(len(sizes)):
+        m = sizes[k]
+        pack_bucket(ids, positions[done : done + m], words_each, bits, D, keys)
+        sort_bucket(keys[:, :m], order, spare, m, stack)
+        done += m
+        deepest = 1 if first_word + k == BOS else D
+        opened = 0  # the depth of the deepest open node
+        j = 0
+        while j < m:
+            shared = min(opened, 1)  # how many words of the open context this one has too
+            while 0 < shared < opened and word_at(keys, j, shared - 1, words_each, bits) == path[shared + 1]:
+                shared += 1
+            while opened > shared:
+                below = entries_before[opened], nodes_before[opened]
+                close(opened, below, room, counted, slot, scratch)
+                opened -= 1
+            while opened < deepest and not (opened > 1 and path[opened] == BOS + 1):
+                opened += 1
+                if opened > 1:
+                    path[opened] = word_at(keys, j, opened - 2, words_each, bits)
+                if opened < D:
+                    entries_before[opened], nodes_before[opened] = filled[opened + 1], nodes[opened + 1]
+            j = add_leaf(opened, keys, j, m, words_each, bits, room, counted)
+            opened -= 1
+        if m == 0:
+            firsts[room + nodes[1]], parents[room + nodes[1]] = filled[1], 0
+            nodes[1] += 1
+        while opened > 0:
+            below = entries_before[opened], nodes_before[opened]
+            close(opened, below, room, counted, slot, scratch)
+            opened -= 1
+    for d in range(1, D + 1):
+        firsts[d * room + nodes[d]] = filled[d]
+
+
+@inlined
+def add_leaf(d, keys, j, m, words_each, bits, room, counted):
+    """Column j and those after it with the same context: a node that no longer context ends in. Returns the next j.
+
+    It is a context of the highest order, or one that begins with <s>: it counts how often each word follows it.
+    """
+    words, counts, raws, firsts, parents, filled, nodes, tallies = counted
+    D, chunks, base = len(filled) - 1, len(keys), d * room
+    begin = e = base + filled[d]
+    firsts[base + nodes[d]], parents[base + nodes[d]] = filled[d], nodes[d - 1]
+    last_shift = bits * (words_each - 1 - (D - 1) % words_each)
+    start = j
+    while j < m:
+        if j > start:
+            if not same_so_far(keys, start, j, chunks - 1):
+                break
+            if (keys[chunks - 1, j] >> last_shift >> bits) != (keys[chunks - 1, start] >> last_shift >> bits):
+                break
+        w = ((keys[chunks - 1, j] >> last_shift) & ((1 << bits) - 1)) - 1
+        if e > begin and words[e - 1] == w:
+            counts[e - 1] += 1
+        elif w >= 0:
+            words[e], counts[e] = w, 1
+            tallies[d, w] += 1
+            e += 1
+        j += 1
+    if len(raws) > 0:
+        raws[begin:e] = counts[begin:e]
+    filled[d] = e - base
+    nodes[d] += 1
+    return j
+
+
+@inlined
+def close(d, first_below, room, counted, slot, scratch):
+    """The words after a context of depth d, all nodes of depth d + 1 that end in it being known: their union.
+
+    Each counts as often as there are different words before the n-gram: Kneser & Ney's adjusted count. ``first_below``:
+    the first entry and the first node of depth d + 1 that belong to it.
+    """
+    words, counts, raws, firsts, parents, filled, nodes, tallies = counted
+    first_entry, first_node = first_below
+    base, below = d * room, (d + 1) * room
+    begin = e = base + filled[d]
+    first_entry, last_entry = below + first_entry, below + filled[d + 1]
+    one = nodes[d + 1] - first_node == 1
+    for j in range(first_entry, last_entry):
+        w = words[j]
+        place = slot[w]
+        if not one and begin <= place < e and words[place] == w:
+            counts[place] += 1
+        else:
+            slot[w] = e
+            words[e], counts[e] = w, 1
+            tallies[d, w] += 1
+            e += 1
+    firsts[base + nodes[d]], parents[base + nodes[d]] = filled[d], nodes[d - 1]
+    filled[d] = e - base
+    nodes[d] += 1
+    if len(raws) > 0:
+        raws[begin:e] = 0
+        for j in range(first_entry, last_entry):
+            raws[slot[words[j]]] += raws[j]
+    if not one:
+        order, spare, stack = scratch
+        sort_entries(words, counts, raws, begin, e, order, spare, stack)
+
+
+@kernel
+def sort_entries(words, counts, raws, begin, end, order, spare, stack):
+    """Bring the entries begin ... end into the order of their words."""
+    ordered = True
+    for e in range(begin + 1, end):
+        if words[e] < words[e - 1]:
+            ordered = False
+            break
+    if ordered:
+        return
+    for e in range(end - begin):
+        order[e] = e
+    sort_together(words[begin:end], order, 0, end - begin, stack)
+    permute(counts[begin:end], order, spare)
+    if len(raws) > 0:
+        permute(raws[begin:end], order, spare)
+
+
+@kernel
+def permute(values, order, spare):
+    for j in range(len(values)):
+        spare[j] = values[order[j]]
+    values[:] = spare[: len(values)]
