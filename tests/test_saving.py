@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chekhov import saving
+from chekhov import files
 from chekhov.errors import ModelError
-from chekhov.saving import locked, read_config, read_folder, save_folder, write_file
+from chekhov.files import write_file
+from chekhov.saving import locked, read_config, read_folder, save_folder
 
 CALLS = ("mkstemp", "fsync", "chmod", "rename")
 
@@ -77,9 +78,9 @@ def test_every_failing_call_leaves_the_old_model_or_the_new(tmp_path: Path, last
             return call
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(saving.tempfile, "mkstemp", failing(saving.tempfile.mkstemp))
+            patch.setattr(files.tempfile, "mkstemp", failing(files.tempfile.mkstemp))
             for name in CALLS[1:]:
-                patch.setattr(saving.os, name, failing(getattr(os, name)))
+                patch.setattr(files.os, name, failing(getattr(os, name)))
             try:
                 save(tmp_path, 2.0)
             except ModelError as error:

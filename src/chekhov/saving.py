@@ -13,11 +13,9 @@ at any instant the folder holds the old model or the new one, never half of eith
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,20 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from chekhov.errors import COPY_AGAIN, ChekhovError, ModelError
+from chekhov.errors import ModelError
+from chekhov.files import TEMPORARY, StoredFile, check_file, digest, read_arrays, save_error, write_arrays, write_file
 from chekhov.types import Arrays
 
 FORMAT = 1
-FULL_DIGEST_BYTES = 64 << 20  # larger files are digested once and remembered
 MAX_CONFIG_BYTES = 4 << 20
-TEMPORARY = ".tmp-"
-
-
-class StoredFile(msgspec.Struct, forbid_unknown_fields=True):
-    bytes: int
-    blake2b: str
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,56 +47,6 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     precision: str = "float32"
     kernels: str = "reference"
     training: dict[str, Any] = {}
-
-
-def digest(data: bytes | memoryview) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """All of ``data`` under ``path`` or nothing: temporary file, fsync, rename, fsync of the folder."""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
-    except OSError as error:
-        raise save_error(path, error) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101 - beside the descriptor calls
-        os.rename(temporary, path)  # noqa: PTH104
-        sync_folder(path.parent)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise save_error(path, error) from error
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def save_error(path: Path, error: OSError) -> ModelError:
-    mend = "free some space, or choose another folder with -o"
-    if isinstance(error, (FileExistsError, NotADirectoryError)):
-        mend = "a file of that name is in the way: choose another folder with -o"
-    elif isinstance(error, PermissionError):
-        mend = "choose a folder with -o that you may write to"
-    return ModelError(
-        "E-SAVE-001",
-        "the file cannot be written",
-        where=str(path),
-        why=error.strerror or type(error).__name__,
-        mend=mend,
-        kept="whatever the folder held before is untouched",
-    )
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def make_folder(folder: Path) -> None:
@@ -168,20 +109,14 @@ def save_folder(
     training: dict[str, Any] | None = None,
 ) -> Config:
     """Commit a model to ``folder``, in place of the one it holds; ModelError if it cannot be written."""
-    from safetensors.numpy import save
-
     from chekhov import __version__
 
     make_folder(folder)
-    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-    model_file = f"model-{digest(data)[:8]}.safetensors"
+    model_file, stored = write_arrays(folder, "model", arrays)
     tokenizer_file = "tokenizer.json"
     if (folder / tokenizer_file).is_file() and (folder / tokenizer_file).read_bytes() != tokenizer:
         tokenizer_file = f"tokenizer-{digest(tokenizer)[:8]}.json"  # the old one stays whole until the commit
-    files = {model_file: data, tokenizer_file: tokenizer}
-    for name, content in files.items():
-        if not (folder / name).is_file() or digest((folder / name).read_bytes()) != digest(content):
-            write_file(folder / name, content)
+    write_file(folder / tokenizer_file, tokenizer)
     config = Config(
         format=FORMAT,
         chekhov=__version__,
@@ -190,7 +125,7 @@ def save_folder(
         model=model_file,
         tokenizer=tokenizer_file,
         tokenizer_digest=tokenizer_digest,
-        files={name: StoredFile(len(content), digest(content)) for name, content in files.items()},
+        files={model_file: stored, tokenizer_file: StoredFile(len(tokenizer), digest(tokenizer))},
         threads=threads,
         precision=precision,
         training=training or {},
@@ -251,50 +186,3 @@ def read_folder(folder: Path) -> tuple[Config, Arrays, bytes]:
     for name in config.files:
         check_file(folder, name, config.files[name], remembered=True)
     return config, read_arrays(folder / config.model), (folder / config.tokenizer).read_bytes()
-
-
-def read_arrays(path: Path) -> Arrays:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, ValueError, KeyError, OSError) as error:
-        why, mend = str(error), "train the model again, or copy it again from its source"
-        raise ModelError("E-MODEL-008", "the arrays cannot be read", where=str(path), why=why, mend=mend) from error
-
-
-def check_file(folder: Path, name: str, expected: StoredFile, *, remembered: bool) -> None:
-    """Size, then digest: always for small files, once per (path, size, time, inode) for large ones."""
-    path, mend = folder / name, COPY_AGAIN
-    if Path(name).name != name or path.is_symlink() or not path.is_file():
-        raise ModelError("E-MODEL-009", "the file is missing or is no plain file", where=str(path), mend=mend)
-    status = path.stat()
-    if status.st_size != expected.bytes:
-        what = f"the file has {status.st_size} bytes, config.json says {expected.bytes}"
-        raise ModelError("E-MODEL-010", what, where=str(path), mend=mend)
-    memory = _memory(path) if remembered and status.st_size > FULL_DIGEST_BYTES else None
-    if memory is not None and memory.is_file() and memory.read_text() == expected.blake2b:
-        return
-    hasher = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            hasher.update(block)
-    if hasher.hexdigest() != expected.blake2b:
-        raise ModelError(
-            "E-MODEL-011", "the file is damaged: its digest differs from config.json", where=str(path), mend=mend
-        )
-    if memory is not None:
-        try:
-            memory.parent.mkdir(parents=True, exist_ok=True)
-            write_file(memory, expected.blake2b.encode())
-        except (OSError, ChekhovError):
-            return  # a cache that cannot be written only costs time
-
-
-def _memory(path: Path) -> Path:
-    from platformdirs import user_cache_path
-
-    status = path.stat()
-    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ino}"
-    return user_cache_path("chekhov") / "digests" / digest(key.encode())

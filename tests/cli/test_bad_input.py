@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from chekhov import saving
+from chekhov import files
 from chekhov.cli.main import main
 
 TEXT = "Ружьё висело на стене.\nНикто не стрелял.\nВ последнем акте ружьё выстрелило.\n" * 40
@@ -371,7 +371,7 @@ def test_a_full_disk_keeps_the_old_model(folder: Path, tmp_path: Path, kind: str
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(saving.os, "fsync", full)
+        patch.setattr(files.os, "fsync", full)
         says = "E-SAVE-001 .*No space left.*Mend: free some space.*Kept: "
         refused("train", kind, text, "-o", out, "--overwrite", "--seed", "5", *flags, code=1, says=says)
     assert call("score", out, text)[1] == scores

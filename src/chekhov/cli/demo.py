@@ -28,7 +28,7 @@ def demo(
     from rich.console import Console
 
     from chekhov.cli.table import model_table
-    from chekhov.saving import write_file
+    from chekhov.files import write_file
     from chekhov.tasks.corpus import read_corpus
     from chekhov.tasks.demo import held_out_floor, train_all, verdict
 

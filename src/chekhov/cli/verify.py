@@ -15,14 +15,15 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Check every file of a model against its digest, then load it."""
-    from chekhov.saving import check_file, read_config
+    from chekhov.files import check_file
+    from chekhov.saving import read_config
     from chekhov.tasks.text_model import load
 
     config = read_config(Path(model))
     for name, stored in config.files.items():
         check_file(Path(model), name, stored, remembered=False)
         if not json:
-            print(f"{name}: {stored.bytes:,} bytes, digest {stored.blake2b} holds")
+            print(f"{name}: {stored.bytes:,} bytes, digest {stored.sha256} holds")
     load(model)
     if json:
         print_json({"schema": 1, "model": model, "ok": True, "files": len(config.files)})

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from chekhov.errors import printable
-from chekhov.saving import write_file
+from chekhov.files import write_file
 
 if TYPE_CHECKING:
     from chekhov.tasks.text_model import Score, TextModel

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from chekhov.errors import TrainingError
+from chekhov.files import StoredFile, check_file, read_arrays, write_arrays, write_file
 from chekhov.recurrent.language_model import RecurrentLM
-from chekhov.saving import StoredFile, check_file, digest, read_arrays, write_file
 from chekhov.state import leaves, map_state
 from chekhov.types import Arrays
 
@@ -55,8 +55,6 @@ def save_checkpoint(
     plan: dict[str, Any],
     data_digest: str,
 ) -> None:
-    from safetensors.numpy import save
-
     arrays: Arrays = {f"model.{name}": array for name, array in model.arrays().items()}
     arrays.update({f"best.{name}": tensor.numpy() for name, tensor in best.items()})
     for index, state in optimiser.state_dict()["state"].items():
@@ -65,10 +63,8 @@ def save_checkpoint(
     if carry is not None:
         arrays.update({f"carry.{index}": leaf.numpy() for index, leaf in enumerate(leaves(carry))})
     arrays["generator"] = torch.get_rng_state().numpy()
-    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-    name = f"checkpoint-{digest(data)[:8]}.safetensors"
-    write_file(folder / name, data)
-    record = CheckpointFile(name, StoredFile(len(data), digest(data)), progress, plan, data_digest)
+    name, stored = write_arrays(folder, "checkpoint", arrays)
+    record = CheckpointFile(name, stored, progress, plan, data_digest)
     write_file(folder / "checkpoint.json", msgspec.json.format(msgspec.json.encode(record), indent=2))
     for path in folder.glob("checkpoint-*.safetensors"):
         if path.name != name:

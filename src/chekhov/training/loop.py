@@ -21,8 +21,8 @@ import torch
 
 from chekhov.batches.streams import Streams
 from chekhov.errors import TrainingError, UsageError, check_range
+from chekhov.files import digest, save_error
 from chekhov.recurrent.language_model import RecurrentLM
-from chekhov.saving import digest, save_error
 from chekhov.training.checkpoints import Progress, read_checkpoint, read_log, restore, save_checkpoint, write_log
 from chekhov.training.objectives import next_token
 from chekhov.training.optimisers import OPTIMISERS, clip, make_optimiser

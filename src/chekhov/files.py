@@ -1,0 +1,200 @@
+"""Files that are whole or not there at all, their digests, and arrays in them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from chekhov.errors import COPY_AGAIN, ChekhovError, ModelError
+from chekhov.types import Arrays
+
+FULL_DIGEST_BYTES = 64 << 20  # larger files are digested once and remembered
+MAPPED_BYTES = 1 << 20  # larger files are not read but mapped into memory
+BLOCK = 4 << 20
+TEMPORARY = ".tmp-"
+DTYPES = {
+    "F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8,
+    "U64": np.uint64, "U32": np.uint32, "U16": np.uint16, "U8": np.uint8, "BOOL": np.bool_,
+}  # fmt: skip
+
+
+class StoredFile(msgspec.Struct, forbid_unknown_fields=True):
+    """What config.json says of a file; ``sha256sum`` prints the same."""
+
+    bytes: int
+    sha256: str
+
+
+def digest(data: bytes | memoryview) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """All of ``data`` under ``path`` or nothing."""
+    temporary, _ = write_temporary(path, [data])
+    commit(temporary, path)
+
+
+def write_temporary(path: Path, blocks: Iterable[bytes | memoryview]) -> tuple[Path, StoredFile]:
+    """The blocks in a file beside ``path``, fsynced, under a name that `sweep` knows; its size and digest."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+    except OSError as error:
+        raise save_error(path, error) from error
+    temporary, hasher, size = Path(name), hashlib.sha256(), 0
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for block in blocks:
+                file.write(block)
+                hasher.update(block)
+                size += len(block)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise save_error(path, error) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary, StoredFile(size, hasher.hexdigest())
+
+
+def commit(temporary: Path, path: Path) -> None:
+    """Give the file its name, and fsync the folder."""
+    try:
+        temporary.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise save_error(path, error) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def save_error(path: Path, error: OSError) -> ModelError:
+    mend = "free some space, or choose another folder with -o"
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        mend = "a file of that name is in the way: choose another folder with -o"
+    elif isinstance(error, PermissionError):
+        mend = "choose a folder with -o that you may write to"
+    return ModelError(
+        "E-SAVE-001",
+        "the file cannot be written",
+        where=str(path),
+        why=error.strerror or type(error).__name__,
+        mend=mend,
+        kept="whatever the folder held before is untouched",
+    )
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_arrays(folder: Path, prefix: str, arrays: Arrays) -> tuple[str, StoredFile]:
+    """Store arrays as ``<prefix>-<8 hex of the digest>.safetensors``, block by block: no second copy in memory."""
+    names = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))  # so that each is aligned
+    temporary, stored = write_temporary(folder / prefix, safetensors_blocks({n: arrays[n] for n in names}))
+    name = f"{prefix}-{stored.sha256[:8]}.safetensors"
+    commit(temporary, folder / name)
+    if stored.bytes > FULL_DIGEST_BYTES:
+        remember(folder / name, stored)
+    return name, stored
+
+
+def safetensors_blocks(arrays: Arrays) -> Iterable[bytes | memoryview]:
+    """The bytes of a safetensors file: the length of the header, the header, the arrays."""
+    codes = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
+    header, at = {}, 0
+    for name, array in arrays.items():
+        end = at + array.nbytes
+        header[name] = {"dtype": codes[array.dtype], "shape": list(array.shape), "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for array in arrays.values():
+        if array.size:
+            view = np.ascontiguousarray(array).data.cast("B")
+            yield from (view[start : start + BLOCK] for start in range(0, len(view), BLOCK))
+
+
+def read_arrays(path: Path) -> Arrays:
+    """All arrays of a file, read-only; those of a large file stay on disk until they are looked at."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:  # checks the header: sizes, no overlap, no hole
+            names = list(file.keys())
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > MAPPED_BYTES:
+                data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            else:
+                data = memoryview(file.read())
+        begin = 8 + int.from_bytes(data[:8], "little")
+        header = json.loads(bytes(data[8:begin]))
+        return {name: array_at(data[begin:], header[name]) for name in names}
+    except (SafetensorError, ValueError, KeyError, OSError) as error:
+        why, mend = str(error), "train the model again, or copy it again from its source"
+        raise ModelError("E-MODEL-008", "the arrays cannot be read", where=str(path), why=why, mend=mend) from error
+
+
+def array_at(data: memoryview, entry: dict[str, Any]) -> NDArray[Any]:
+    start, end = entry["data_offsets"]
+    return np.frombuffer(data[start:end], DTYPES[entry["dtype"]]).reshape(entry["shape"])
+
+
+def check_file(folder: Path, name: str, expected: StoredFile, *, remembered: bool) -> None:
+    """Size, then digest: always for small files, once per (path, size, time, inode) for large ones."""
+    path, mend = folder / name, COPY_AGAIN
+    if Path(name).name != name or path.is_symlink() or not path.is_file():
+        raise ModelError("E-MODEL-009", "the file is missing or is no plain file", where=str(path), mend=mend)
+    status = path.stat()
+    if status.st_size != expected.bytes:
+        what = f"the file has {status.st_size} bytes, config.json says {expected.bytes}"
+        raise ModelError("E-MODEL-010", what, where=str(path), mend=mend)
+    memory = _memory(path) if remembered and status.st_size > FULL_DIGEST_BYTES else None
+    if memory is not None and memory.is_file() and memory.read_text() == expected.sha256:
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected.sha256:
+        raise ModelError(
+            "E-MODEL-011", "the file is damaged: its digest differs from config.json", where=str(path), mend=mend
+        )
+    if memory is not None:
+        remember(path, expected)
+
+
+def remember(path: Path, stored: StoredFile) -> None:
+    """That the digest of this very file has been checked."""
+    memory = _memory(path)
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        write_file(memory, stored.sha256.encode())
+    except (OSError, ChekhovError):
+        return  # a cache that cannot be written only costs time
+
+
+def _memory(path: Path) -> Path:
+    from platformdirs import user_cache_path
+
+    status = path.stat()
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ino}"
+    return user_cache_path("chekhov") / "digests" / digest(key.encode())
