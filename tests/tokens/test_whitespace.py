@@ -1,10 +1,15 @@
+from collections import Counter
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chekhov.errors import ModelError, TextError
+from chekhov.tokens import whitespace
+from chekhov.tokens.blanks import count_tokens, encode_tokens
 from chekhov.tokens.tokenizer import train_tokenizer
+from chekhov.tokens.whitespace import WhitespaceSettings, train_whitespace
 from chekhov.types import EOS, UNK
 
 texts = st.text(st.sampled_from("ab \n\r\t\u00a0\u2028\u200b"))
@@ -121,3 +126,40 @@ def test_unknown_words_cost_their_spelling_learnt_from_the_words_of_count_one():
 def test_an_id_outside_is_refused():
     with pytest.raises(ModelError, match="E-TOKEN-009"):
         train_tokenizer("whitespace", ["a"]).decode(np.array([4]))
+
+
+BLANKS = " \t\n\r\x0b\x0c\x1c\x1f\x85\xa0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000"
+NOT_BLANK = "aя\x00\x1b\u200b\u180e\u2060\ufeff€\U0001f600\u00c2\u2080\u3001\u1681"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from(BLANKS + NOT_BLANK), max_size=60), st.booleans(), st.booleans())
+def test_the_kernel_reads_what_python_reads(document: str, lines: bool, again: bool) -> None:
+    """Every white space of Unicode, and characters whose bytes look like one."""
+    counts = count_tokens(document)
+    assert counts == Counter(document.split())
+    tokens = sorted(counts)[again:]
+    ids = encode_tokens(tokens, 3, document, lines=lines)
+    number = {token: i for i, token in enumerate(tokens, start=3)}
+    if lines:
+        sentences = document.removesuffix("\n").split("\n") if document else []
+        expected = [i for line in sentences for i in [*(number.get(token, UNK) for token in line.split()), EOS]]
+    else:
+        expected = [number.get(token, UNK) for token in document.split()]
+    assert ids.tolist() == expected
+
+
+def test_more_types_than_there_was_room_for() -> None:
+    words = [f"w{i % 200_000}" for i in range(300_000)]
+    assert count_tokens(" ".join(words)) == Counter(words)
+
+
+def test_a_long_text_is_the_same_tokenizer_as_its_short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = "Мама мыла раму .\n\nрама <unk> мыла\u2028маму\xa0!\n" * 40
+    options = WhitespaceSettings(lowercase=True, literal_unk="unknown", lines=True)
+    made = []
+    for long in (1, 10**9):
+        monkeypatch.setattr(whitespace, "LONG", long)
+        tokenizer = train_whitespace([document, document], options, vocab_size=None, min_count=1)
+        made.append((tokenizer.to_json(), tokenizer.encode(document[:-1]).tolist(), tokenizer.encode("").tolist()))
+    assert made[0] == made[1]

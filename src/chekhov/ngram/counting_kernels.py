@@ -157,7 +157,7 @@ def sort_bucket(keys, order, spare, m, stack):
 @inlined
 def same_so_far(keys, a, b, chunks):
     """Are the first ``chunks`` rows of two columns equal?"""
-    for chunk in range(chunks):  # noqa: SIM110 - Numba has no generators
+    for chunk in range(chunks):
         if keys[chunk, a] != keys[chunk, b]:
             return False
     return True

@@ -12,10 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from chekhov.errors import COPY_AGAIN, ModelError
 
 CODE_POINTS = 0x110000 - 0x800  # all of Unicode but the surrogates: no text that UTF-8 can hold is impossible
 CODE_POINT_BITS = math.log2(CODE_POINTS)
+NO_SYMBOL = 0x110000  # above all code points
+PACK = 1 << 21
 END = ""  # the symbol after the last character of a word
 
 Followers = Mapping[str, Mapping[str, int]]
@@ -69,12 +73,25 @@ class SpellingModel:
 
 def train_spelling(types: Iterable[str], *, alphabet_size: int = CODE_POINTS) -> SpellingModel:
     """The model of the spellings of ``types``: each counts once. Without any, all is uniform."""
-    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for word in types:
-        for i, symbol in enumerate([*word, END]):
-            counts[word[max(0, i - 2) : i]][symbol] += 1
+    words = list(types)
+    ends = np.cumsum([len(word) + 1 for word in words], dtype=np.int64) - 1
+    symbols = np.full(len(words) + sum(map(len, words)), NO_SYMBOL, np.int64)  # NO_SYMBOL after each word: its end
+    inside = np.ones(len(symbols), bool)
+    inside[ends] = False
+    symbols[inside] = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), np.uint32)
+    before = [np.concatenate([np.full(d, NO_SYMBOL), symbols])[: len(symbols)] for d in (2, 1)]
+    before[0] = np.where(before[1] == NO_SYMBOL, NO_SYMBOL, before[0])
+    packed = (before[0] * PACK + before[1]) * PACK + symbols
+    counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for key, count in zip(*(part.tolist() for part in np.unique(packed, return_counts=True)), strict=True):
+        first, second, symbol = (spell(code) for code in (key // PACK // PACK, key // PACK % PACK, key % PACK))
+        counts[first + second][symbol] = count
     in_order = {context: dict(sorted(counts[context].items())) for context in sorted(counts)}
     return SpellingModel(in_order, alphabet_size)
+
+
+def spell(code: int) -> str:
+    return "" if code == NO_SYMBOL else chr(code)
 
 
 def _suffix(context: str, order: int) -> str:

@@ -37,9 +37,8 @@ class Vocabulary:
     def from_counts(cls, counts: Mapping[str, int], *, max_size: int | None = None, min_count: int = 1) -> Vocabulary:
         """The most frequent tokens by falling count, ties by code point; ``max_size`` counts the three reserved ids."""
         check_range("min_count", min_count, 1, 2**62)
-        ranked = sorted(
-            (token for token, count in counts.items() if count >= min_count), key=lambda token: (-counts[token], token)
-        )
+        ranked = sorted(token for token, count in counts.items() if count >= min_count)
+        ranked.sort(key=counts.__getitem__, reverse=True)  # stable: equal counts stay in the order of their spelling
         if max_size is not None:
             check_range("vocab_size", max_size, len(RESERVED) + 1, 2**31)
             ranked = ranked[: max_size - len(RESERVED)]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
 from chekhov.errors import COPY_AGAIN, ModelError
 from chekhov.tokens import marks, storage
+from chekhov.tokens.blanks import count_tokens, encode_tokens
 from chekhov.tokens.spelling import SpellingModel, train_spelling
 from chekhov.tokens.vocabulary import RESERVED, Vocabulary
 from chekhov.types import BOS, EOS, UNK, Ids
+
+LONG = 1 << 16  # characters from which on kernels count and number the tokens
 
 
 class WhitespaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,6 +60,10 @@ class WhitespaceTokenizer:
 
     def encode(self, document: str) -> Ids:
         """(T,), ``</s>`` after every line; `TextError` for a literal ``<s>`` or ``</s>``."""
+        if len(document) >= LONG:
+            with suppress(UnicodeEncodeError):
+                text = checked(document, self.options)
+                return encode_tokens(self.vocabulary.tokens, len(RESERVED), text, lines=self.options.lines)
         if self.options.lines:
             return marks.encode_sentences(self.vocabulary, split(document, self.options))
         return marks.open_last(marks.encode_sentences(self.vocabulary, split(document, self.options)))
@@ -78,15 +87,30 @@ class WhitespaceTokenizer:
 
 def split(text: str, options: WhitespaceSettings) -> Iterator[list[str]]:
     """The tokens of each line, or of the whole text."""
-    if options.lowercase:
-        text = text.lower()
-    refused = (RESERVED[BOS], RESERVED[EOS], *([RESERVED[UNK]] if options.literal_unk == "refuse" else []))
-    marks.check_lines(text, str.split, refused)
+    text = checked(text, options)
     if not options.lines:
         yield text.split()
     elif text:
         for line in text.removesuffix("\n").split("\n"):
             yield line.split()
+
+
+def checked(text: str, options: WhitespaceSettings) -> str:
+    """The text as its tokens are spelt; `TextError` for a mark among them."""
+    if options.lowercase:
+        text = text.lower()
+    refused = (RESERVED[BOS], RESERVED[EOS], *([RESERVED[UNK]] if options.literal_unk == "refuse" else []))
+    marks.check_lines(text, str.split, refused)
+    return text
+
+
+def count(document: str, options: WhitespaceSettings) -> dict[str, int]:
+    """How often each token stands in ``document``."""
+    text = checked(document, options)
+    if len(text) >= LONG:
+        with suppress(UnicodeEncodeError):
+            return count_tokens(text)
+    return Counter(text.split())
 
 
 def check_tokens(vocabulary: Vocabulary, literal_unk: marks.LiteralUnk) -> None:
@@ -104,7 +128,7 @@ def check_tokens(vocabulary: Vocabulary, literal_unk: marks.LiteralUnk) -> None:
 def train_whitespace(
     documents: Sequence[str], options: WhitespaceSettings, *, vocab_size: int | None, min_count: int
 ) -> WhitespaceTokenizer:
-    counts = marks.count(lambda document: split(document, options), documents)
+    counts = marks.count(lambda document: count(document, options), documents)
     vocabulary, spelling = from_word_counts(counts, options.literal_unk, vocab_size=vocab_size, min_count=min_count)
     return WhitespaceTokenizer(vocabulary, spelling, options)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import msgspec
 import regex
@@ -116,6 +118,6 @@ def join_words(tokens: Sequence[str]) -> str:
 def train_words(
     documents: Sequence[str], options: WordSettings, *, vocab_size: int | None, min_count: int
 ) -> WordTokenizer:
-    counts = marks.count(lambda document: split(document, options), documents)
+    counts = marks.count(lambda text: Counter(chain.from_iterable(split(text, options))), documents)
     vocabulary, spelling = from_word_counts(counts, options.literal_unk, vocab_size=vocab_size, min_count=min_count)
     return WordTokenizer(vocabulary, spelling, options)

@@ -1,0 +1,76 @@
+"""Tokens between blanks, at the speed of memory: what `str.split` gives, without making the strings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chekhov.types import EOS, UNK, Ids
+
+Bytes = NDArray[np.uint8]
+AT_FIRST = 1 << 16  # types that there is room for
+
+
+class Types:
+    """The different tokens, numbered as they come: table[k] is hash, start and end of k in ``spellings``."""
+
+    def __init__(self, room: int, spellings: Bytes):
+        self.spellings, self.known = spellings, 0
+        self.table = np.empty((room, 3), np.int64)
+        self.slots = np.full(1 << (2 * room - 1).bit_length(), -1, np.int32)
+
+    def grow(self) -> None:
+        from chekhov.tokens import text_kernels
+
+        self.table = np.concatenate([self.table, np.empty_like(self.table)])
+        self.slots = np.full(2 * len(self.slots), -1, np.int32)
+        text_kernels.fill_slots(self.slots, self.table, self.known)
+
+    def read(self, text: Bytes, *, learn: bool, lines: bool) -> NDArray[np.int32]:
+        """The numbers of the tokens of ``text``, LINE_END after lines, -2 for those that are not known."""
+        from chekhov.tokens import text_kernels
+
+        ids, at, filled = np.empty(len(text), np.int32), 0, 0
+        while True:
+            at, written, self.known = text_kernels.read_tokens(
+                text, at, self.spellings, self.table, self.known, self.slots, learn, lines, ids[filled:]
+            )
+            filled += written
+            if at >= len(text):
+                return ids[:filled]
+            self.grow()
+
+    def tokens(self) -> list[str]:
+        data = self.spellings.tobytes()
+        return [data[start:end].decode() for start, end in self.table[: self.known, 1:].tolist()]
+
+
+def count_tokens(document: str) -> dict[str, int]:
+    """How often each token stands in a text. UnicodeEncodeError for a lone surrogate, here and below."""
+    text = np.frombuffer(document.encode(), np.uint8)
+    types = Types(AT_FIRST, text)
+    numbers = types.read(text, learn=True, lines=False)
+    return dict(zip(types.tokens(), np.bincount(numbers, minlength=types.known).tolist(), strict=True))
+
+
+def encode_tokens(tokens: Sequence[str], first_id: int, document: str, *, lines: bool) -> Ids:
+    """The ids of the tokens of ``document``; tokens[k] has the id first_id + k. ``lines``: `EOS` after each line."""
+    from chekhov.tokens import text_kernels
+
+    spelt = [token.encode() for token in tokens]
+    types = Types(max(1, len(spelt)), np.frombuffer(b"".join(spelt), np.uint8))
+    types.known = len(spelt)
+    own = types.table[: types.known]
+    own[:, 2] = np.cumsum([len(token) for token in spelt])
+    own[:, 1] = np.concatenate([[0], own[:, 2]])[: types.known]
+    text_kernels.hash_types(types.spellings, own)
+    text_kernels.fill_slots(types.slots, types.table, types.known)
+    text = document if document[-1:] in ("", "\n") or not lines else document + "\n"
+    numbers = types.read(np.frombuffer(text.encode(), np.uint8), learn=False, lines=lines)
+    ids = numbers.astype(np.int64)
+    ids += first_id
+    ids[numbers == text_kernels.LINE_END] = EOS
+    ids[numbers < text_kernels.LINE_END] = UNK
+    return ids
