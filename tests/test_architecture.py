@@ -12,8 +12,21 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "chekhov"
 # A module imports only from what stands before it. `testing` may be imported by none.
 ORDER = [
-    *("types", "state", "errors", "kernels", "text", "tokens", "batches", "heads", "ngram", "recurrent", "mixture"),
-    *("evaluation", "generation", "files", "saving", "training", "tasks", "cli", "testing"),
+    *(
+        "types",
+        "state",
+        "errors",
+        "files",
+        "kernels",
+        "text",
+        "tokens",
+        "batches",
+        "heads",
+        "ngram",
+        "recurrent",
+        "mixture",
+    ),
+    *("evaluation", "generation", "saving", "training", "tasks", "cli", "testing"),
 ]
 TORCH = ("recurrent", "training", "testing")  # where torch may be imported at a module's top
 FORBIDDEN = {"pickle", "marshal", "shelve", "dill", "joblib", "yaml"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 import os
 import tempfile
-from collections.abc import Iterable
+import weakref
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,19 +122,76 @@ def write_arrays(folder: Path, prefix: str, arrays: Arrays) -> tuple[str, Stored
 
 def safetensors_blocks(arrays: Arrays) -> Iterable[bytes | memoryview]:
     """The bytes of a safetensors file: the length of the header, the header, the arrays."""
-    codes = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
-    header, at = {}, 0
-    for name, array in arrays.items():
-        end = at + array.nbytes
-        header[name] = {"dtype": codes[array.dtype], "shape": list(array.shape), "data_offsets": [at, end]}
-        at = end
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    yield len(text).to_bytes(8, "little") + text
+    yield safetensors_header({name: (array.dtype, array.shape) for name, array in arrays.items()})[0]
     for array in arrays.values():
         if array.size:
             view = np.ascontiguousarray(array).data.cast("B")
             yield from (view[start : start + BLOCK] for start in range(0, len(view), BLOCK))
+
+
+def safetensors_header(shapes: Mapping[str, tuple[Any, tuple[int, ...]]]) -> tuple[bytes, dict[str, int]]:
+    """The header of arrays of these types and shapes, in this order, and the byte at which each begins."""
+    codes = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
+    header, begins, at = {}, {}, 0
+    for name, (dtype, shape) in shapes.items():
+        end = at + np.dtype(dtype).itemsize * math.prod(shape)
+        header[name] = {"dtype": codes[np.dtype(dtype)], "shape": list(shape), "data_offsets": [at, end]}
+        begins[name], at = at, end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    data = len(text).to_bytes(8, "little") + text
+    return data, {name: len(data) + begin for name, begin in begins.items()}
+
+
+class ArrayFile:
+    """A file of arrays that is filled piece by piece, for arrays that shall not stand in memory.
+
+    Until `commit` gives it its name, it is a temporary file of ``folder``, which goes when nothing uses it any more.
+    """
+
+    def __init__(self, folder: Path, shapes: Mapping[str, tuple[Any, tuple[int, ...]]]):
+        header, self._begins = safetensors_header(shapes)
+        self._row_bytes = {n: np.dtype(dtype).itemsize * math.prod(shape[1:]) for n, (dtype, shape) in shapes.items()}
+        try:
+            handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=folder)
+            self._file, self._path = os.fdopen(handle, "wb"), Path(name)
+            weakref.finalize(self, self._path.unlink, missing_ok=True)
+            self._file.write(header)
+        except OSError as error:
+            raise save_error(folder, error) from error
+
+    def put(self, name: str, row: int, rows: NDArray[Any]) -> None:
+        """Write ``rows`` of an array, from ``row`` on."""
+        try:
+            self._file.seek(self._begins[name] + int(row) * self._row_bytes[name])
+            self._file.write(np.ascontiguousarray(rows).data)
+        except OSError as error:
+            raise save_error(self._path, error) from error
+
+    def finish(self) -> Arrays:
+        """All is written: the arrays, mapped."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise save_error(self._path, error) from error
+        return read_arrays(self._path)
+
+    def commit(self, folder: Path, prefix: str) -> tuple[str, StoredFile]:
+        """Give a copy of the file its name, as `write_arrays` would: a second name for the same bytes, if it can be."""
+        path = self._path
+        with path.open("rb") as file:
+            stored = StoredFile(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+        name = f"{prefix}-{stored.sha256[:8]}.safetensors"
+        try:
+            path.chmod(0o644)
+            link = folder / (path.name + "-link")
+            os.link(path, link)
+        except OSError:
+            return write_arrays(folder, prefix, read_arrays(path))
+        commit(link, folder / name)
+        remember(folder / name, stored)
+        return name, stored
 
 
 def read_arrays(path: Path) -> Arrays:

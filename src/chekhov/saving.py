@@ -25,7 +25,17 @@ from typing import Any
 import msgspec
 
 from chekhov.errors import ModelError
-from chekhov.files import TEMPORARY, StoredFile, check_file, digest, read_arrays, save_error, write_arrays, write_file
+from chekhov.files import (
+    TEMPORARY,
+    ArrayFile,
+    StoredFile,
+    check_file,
+    digest,
+    read_arrays,
+    save_error,
+    write_arrays,
+    write_file,
+)
 from chekhov.types import Arrays
 
 FORMAT = 1
@@ -107,12 +117,16 @@ def save_folder(
     threads: int = 1,
     precision: str = "float32",
     training: dict[str, Any] | None = None,
+    file: ArrayFile | None = None,
 ) -> Config:
-    """Commit a model to ``folder``, in place of the one it holds; ModelError if it cannot be written."""
+    """Commit a model to ``folder``, in place of the one it holds; ModelError if it cannot be written.
+
+    ``file``: the arrays, where they stand in a file already.
+    """
     from chekhov import __version__
 
     make_folder(folder)
-    model_file, stored = write_arrays(folder, "model", arrays)
+    model_file, stored = file.commit(folder, "model") if file else write_arrays(folder, "model", arrays)
     tokenizer_file = "tokenizer.json"
     if (folder / tokenizer_file).is_file() and (folder / tokenizer_file).read_bytes() != tokenizer:
         tokenizer_file = f"tokenizer-{digest(tokenizer)[:8]}.json"  # the old one stays whole until the commit

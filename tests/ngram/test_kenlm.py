@@ -39,7 +39,7 @@ def our_tables(model: NGram, words: list[str]) -> list[Table]:
     tables = []
     for n in range(1, model.order + 1):
         ids, *numbers = model.table.grams(n)
-        log10 = np.stack(numbers, axis=1) / math.log(10)
+        log10 = np.stack(numbers, axis=1)
         tables.append({tuple(words[i] for i in gram): tuple(row) for gram, row in zip(ids, log10.tolist())})
     return tables
 

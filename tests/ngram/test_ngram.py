@@ -203,8 +203,9 @@ def test_the_engine_equals_its_plain_twin(seed: int, vocab_size: int, order: int
         plain.update(zip(grams, zip(part.log_probs, part.log_backoffs, strict=True), strict=True))
     ours = {}
     for n in range(1, order + 1):
-        words, log_probs, log_backoffs = table.grams(n)
-        ours.update(zip(map(tuple, words.tolist()), zip(log_probs, log_backoffs, strict=True), strict=True))
+        words, log10_probs, log10_backoffs = table.grams(n)
+        logs = zip(log10_probs * math.log(10), log10_backoffs * math.log(10), strict=True)
+        ours.update(zip(map(tuple, words.tolist()), logs, strict=True))
     assert ours.keys() == plain.keys()
     np.testing.assert_allclose([ours[gram] for gram in plain], list(plain.values()), atol=2e-6, rtol=1e-6)
 

@@ -67,3 +67,23 @@ def prefetch(context: Any, array: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, index), code
+
+
+@intrinsic
+def bits_of(context: Any, number: Any) -> Any:
+    """The 64 bits of a float as an integer."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], llvmlite.ir.IntType(64))
+
+    return types.int64(types.float64), code
+
+
+@intrinsic
+def number_of(context: Any, bits: Any) -> Any:
+    """The float that an integer holds the 64 bits of."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], llvmlite.ir.DoubleType())
+
+    return types.float64(types.int64), code

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import ModelError, UsageError, check_range
+from chekhov.files import ArrayFile
 from chekhov.ngram.counting import count_ngrams
 from chekhov.ngram.smoothing import modified_kneser_ney
 from chekhov.ngram.table import Table, check_table, damaged
 from chekhov.types import BOS, Arrays, Ids, LogProbs
 
 MAX_ORDER = 16
+LN10 = np.float32(math.log(10))
 MAX_VOCAB_SIZE = 1 << 31
 LONG = 1000  # tokens of one row that are worth cutting into pieces
 NO_NODES = np.empty((0, 0), np.int64)
@@ -49,29 +53,30 @@ class NGram:
 
         rows = np.empty((len(state.node), self.vocab_size), np.float32)
         table_kernels.fill_rows(*self._arrays(), state.node, rows)
+        rows *= LN10
         return rows
 
     def score(self, state: NGramState, ids: Ids) -> tuple[LogProbs, NGramState]:
-        log_probs, state, _ = self._score(state, ids, orders=False)
-        return log_probs, state
+        log10_probs, state, _ = self._score(state, ids, orders=False)
+        return log10_probs * LN10, state
 
     def score_with_orders(self, state: NGramState, ids: Ids) -> tuple[LogProbs, NDArray[np.int64], NGramState]:
         """`score`, and the order (B, T) of the n-gram that each probability is of: 1 = only the word itself."""
-        log_probs, state, known_by = self._score(state, ids, orders=True)
-        return log_probs, np.searchsorted(self.table.starts, known_by, side="right"), state
+        log10_probs, state, known_by = self._score(state, ids, orders=True)
+        return log10_probs * LN10, np.searchsorted(self.table.starts, known_by, side="right"), state
 
     def _score(self, state: NGramState, ids: Ids, *, orders: bool) -> tuple[LogProbs, NGramState, NDArray[np.int64]]:
         from chekhov.ngram import table_kernels
 
         words, node = self._checked(ids), state.node.copy()
-        log_probs = np.zeros(words.shape, np.float32)
+        log10_probs = np.zeros(words.shape, np.float32)
         known_by = np.zeros(words.shape, np.int64) if orders else NO_NODES
         if len(words) == 1 and words.shape[1] >= LONG:
             flat = known_by.reshape(-1)
-            node[0] = table_kernels.score_text(*self._arrays(), node[0], words[0], self.order, log_probs[0], flat)
+            node[0] = table_kernels.score_text(*self._arrays(), node[0], words[0], self.order, log10_probs[0], flat)
         else:
-            table_kernels.score_rows(*self._arrays(), node, words, log_probs, known_by)
-        return log_probs, NGramState(node), known_by
+            table_kernels.score_rows(*self._arrays(), node, words, log10_probs, known_by)
+        return log10_probs, NGramState(node), known_by
 
     def _checked(self, ids: Ids) -> NDArray[np.int32]:
         ids = np.asarray(ids)
@@ -85,6 +90,11 @@ class NGram:
         return table.nodes, table.node_floats, table.entries, table.entry_floats
 
     # What is stored.
+
+    @property
+    def file(self) -> ArrayFile | None:
+        """Where the arrays already stand, if they are large."""
+        return self.table.file
 
     @property
     def parameter_count(self) -> int:
@@ -110,15 +120,18 @@ class NGram:
         return cls(check_table(Table(arrays["nodes"], arrays["entries"], arrays["starts"]), order, V), smoothing)
 
 
-def train_ngram(ids: Ids, *, order: int, vocab_size: int, smoothing: str = "modified-kneser-ney") -> NGram:
+def train_ngram(
+    ids: Ids, *, order: int, vocab_size: int, smoothing: str = "modified-kneser-ney", folder: Path | None = None
+) -> NGram:
     """Count and smooth; ids (N,) with </s> at the end of each sentence (of each document, for characters).
 
     An order longer than every sentence is no error: the orders that were never seen stay empty. ``notes`` of the model
-    say where discounts fell back. Raises `UsageError` for an order outside 1 to 16 or an unknown smoothing.
+    say where discounts fell back. A large table is written into ``folder``, if one is given. Raises `UsageError` for an
+    order outside 1 to 16 or an unknown smoothing.
     """
     check_range("order", order, 1, MAX_ORDER)
     if smoothing != "modified-kneser-ney":
         raise UsageError("E-NGRAM-001", f"the smoothing {smoothing!r} is unknown", mend="modified-kneser-ney")
     parts = [count_ngrams(ids, order=order, vocab_size=vocab_size)] if order > 1 else []
-    table, notes = modified_kneser_ney(parts, ids, vocab_size)
+    table, notes = modified_kneser_ney(parts, ids, vocab_size, folder)
     return NGram(table, smoothing, tuple(notes))

@@ -11,21 +11,25 @@ and 26; Heafield, Pouzyrevsky, Clark & Koehn 2013, section 3).
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.errors import UsageError
+from chekhov.ngram.building import build_table
 from chekhov.ngram.counting import Counts
-from chekhov.ngram.table import FIRST, MOST, Table
-from chekhov.types import BOS, EOS, Ids
+from chekhov.ngram.table import Table
+from chekhov.types import BOS, Ids
 
 Floats = NDArray[np.float64]
 FALLBACK = (0.0, 0.5, 1.0, 1.5)  # lmplz --discount_fallback
 HIGHEST = 3  # counts of 3 and more share a discount
 
 
-def modified_kneser_ney(parts: list[Counts], ids: Ids, vocab_size: int) -> tuple[Table, list[str]]:
-    """The table of the counts, and what there is to note (discounts that fell back)."""
+def modified_kneser_ney(
+    parts: list[Counts], ids: Ids, vocab_size: int, folder: Path | None = None
+) -> tuple[Table, list[str]]:
+    """The table of the counts (see `building.build_table`), and what there is to note: discounts that fell back."""
     from chekhov.ngram import smoothing_kernels
 
     order = parts[0].depth + 1 if parts else 1
@@ -44,7 +48,7 @@ def modified_kneser_ney(parts: list[Counts], ids: Ids, vocab_size: int) -> tuple
     total = max(1, counts.sum())
     unigrams = (counts - taken) / total + (taken.sum() / total if counts.any() else 1.0) / max(1, vocab_size - 1)
     unigrams[BOS] = 0.0
-    table = build_table(parts, unigrams, smoothing_kernels.DISCOUNT, discounts)
+    table = build_table(parts, unigrams, smoothing_kernels.DISCOUNT, discounts, folder)
     return table, [fallback_note(fallen, order)] if fallen else []
 
 
@@ -55,44 +59,6 @@ def unigram_counts(parts: list[Counts], ids: Ids, vocab_size: int) -> NDArray[np
     counts = np.bincount(ids, minlength=vocab_size)
     counts[BOS] = 0
     return counts
-
-
-def build_table(parts: list[Counts], unigrams: Floats, rule: int, numbers: Floats) -> Table:
-    """Every node and entry of the model, from the counts and the probabilities of single words."""
-    from chekhov.ngram import smoothing_kernels
-
-    order, V = len(numbers), len(unigrams)
-    node_counts = np.array([[1] + [0] * (order - 1)] + [part.nodes for part in parts])
-    entry_counts = np.array([[V] + [0] * (order - 1)] + [part.filled for part in parts])
-    if entry_counts.sum() > MOST:
-        what = f"the text has {entry_counts.sum():,} n-grams, a table holds {MOST:,}"
-        raise UsageError("E-NGRAM-002", what, mend="a lower --order, or --prune")
-    starts = np.concatenate([[0], np.cumsum(node_counts.sum(axis=0))])
-    entry_starts = np.concatenate([[0], np.cumsum(entry_counts.sum(axis=0))])
-    nodes = np.zeros((starts[-1] + 1, 3), np.int32)
-    entries = np.empty((entry_starts[-1], 3), np.int32)
-    nodes[-1, FIRST] = len(entries)
-    entries[:V, 0] = np.arange(V)
-    with np.errstate(divide="ignore"):
-        entries.view(np.float32)[:V, 1] = np.log(unigrams)
-    entries[:V, 2] = 1 + np.arange(V) if order > 1 else 0
-    if order > 1:
-        entries[EOS, 2] = 1 + BOS
-    tallies = np.array([part.tallies for part in parts])
-    if parts:
-        tallies[:, :, EOS] = 0
-    node_starts = starts[:-1] + np.cumsum(node_counts, axis=0) - node_counts
-    first_entries = entry_starts[:-1] + np.cumsum(entry_counts, axis=0) - entry_counts
-    table = nodes, nodes.view(np.float32), entries, entries.view(np.float32)
-    for i, part in enumerate(parts):
-        before = tallies[:i].sum(axis=0)
-        within = np.cumsum(tallies.sum(axis=0), axis=1) - tallies.sum(axis=0)
-        children = np.zeros((order, V), np.int64)
-        children[1:-1] = starts[2:-1, None] + (within + before)[1:-1]
-        smoothing_kernels.estimate(
-            part.counted, part.room, rule, numbers, unigrams, node_starts[i + 1], first_entries[i + 1], children, table
-        )
-    return Table(nodes, entries, starts)
 
 
 def estimate_discounts(t: NDArray[np.int64]) -> tuple[Floats, bool]:

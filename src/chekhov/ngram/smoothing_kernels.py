@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel
+from chekhov.kernels.jit import bits_of, inlined, kernel, number_of
 from chekhov.types import BOS, EOS
 
 DISCOUNT, WITTEN_BELL, JELINEK_MERCER, KATZ, STUPID = 0, 1, 2, 3, 4
@@ -42,60 +40,82 @@ def weights(rule, numbers, counts, begin, end):
     return total / numbers[0], 1.0 - numbers[0]
 
 
-@kernel
-def estimate(counted, room, rule, numbers, unigrams, node_starts, entry_starts, children, table):
-    """Fill in the nodes and entries of a part: depth first, so that p(w | c') is at hand for every p(w | c).
+@inlined
+def log10(x):
+    """Base-10 logarithm of a positive normal number, to 1e-11: ln m = 2 artanh((m - 1) / (m + 1)) of the mantissa."""
+    bits = bits_of(x)
+    exponent = (bits >> 52) - 1023
+    m = number_of((bits & 0xFFFFFFFFFFFFF) | (1023 << 52))
+    if m > 1.4142135623730951:
+        m, exponent = m * 0.5, exponent + 1
+    s = (m - 1.0) / (m + 1.0)
+    z = s * s
+    series = 1.0 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11)))))
+    return 0.8685889638065036 * s * series + exponent * 0.3010299956639812
 
-    numbers (order, 4): of each depth, what `weights` needs. unigrams (V,): p(w). node_starts, entry_starts (order,):
-    where those of this part and depth begin in the table. children (order, V): the next node of depth d + 1 that ends
-    in w: entries and nodes are in the same order, so each entry takes the next. ``counted``: as `count_buckets` has
-    filled it. ``table``: nodes, their floats, entries, their floats, see `table.Table`.
+
+@kernel
+def estimate(
+    counted, room, node_bounds, entry_begins, rule, numbers, lower, next_node, next_entry, node_rows, entry_rows,
+    children, table,
+):  # fmt: skip
+    """Smooth some nodes and their entries: depth first, so that p(w | c') is at hand for every p(w | c).
+
+    node_bounds (2, order): which nodes of each depth of ``counted`` (see `count_buckets`), the first of whose entries
+    are entry_begins (order,). numbers (order, 4): of each depth, what `weights` needs. lower (order - 1, V): room for
+    p(w | c'); lower[0] is p(w). next_node, next_entry: the numbers in the table of the first ones; node_rows,
+    entry_rows: where they are put in ``table``, which is nodes, their floats, entries, their floats, see
+    `table.Table`. children (order, V): the next node of depth d + 1 that ends in w; as entries and nodes are in the
+    same order, each entry takes the next.
     """
-    words, counts, _, firsts, parents, _, nodes, _ = counted
+    words, counts, _, firsts, parents, _, _, _ = counted
     table_nodes, node_floats, table_entries, entry_floats = table
-    D, V = len(nodes) - 1, len(unigrams)
-    lower = np.empty((D, V))  # p(w | c') for the words of the open node of each depth
-    lower[0] = unigrams
+    D, V = len(lower), lower.shape[1]
     kids = np.empty(V, np.int32)  # for the words of the open node of depth D - 1: their child
-    for w in range(V):
-        kids[w] = 1 + BOS if w == EOS else 1 + w
-    at = np.zeros(D + 2, np.int64)  # the next node of each depth
-    for k in range(nodes[1]):
-        depth, at[1] = 1, k
+    if D == 1:
+        for w in range(V):
+            kids[w] = 1 + BOS if w == EOS else 1 + w
+    at = node_bounds[0].copy()  # the next node of each depth
+    for _ in range(node_bounds[0, 1], node_bounds[1, 1]):
+        depth = 1
         while depth > 0:
             node, base = at[depth], depth * room
             begin, end = base + firsts[base + node], base + firsts[base + node + 1]
             Z, gamma = weights(rule, numbers[depth], counts, begin, end)
-            row = node_starts[depth] + node
-            table_nodes[row, 0] = entry_starts[depth] + begin - base
-            node_floats[row, 1] = math.log(gamma)
-            table_nodes[row, 2] = 0 if depth == 1 else node_starts[depth - 1] + parents[base + node]
+            scale = 1.0 / Z
+            row = node - node_bounds[0, depth] + node_rows[depth]
+            shift = next_entry[depth] - entry_begins[depth] - base
+            table_nodes[row, 0] = begin + shift
+            node_floats[row, 1] = log10(gamma)
+            table_nodes[row, 2] = 0
+            if depth > 1:
+                table_nodes[row, 2] = next_node[depth - 1] + parents[base + node] - node_bounds[0, depth - 1]
+            row = entry_rows[depth] - entry_begins[depth] - base
             for j in range(begin, end):
                 w, count = words[j], counts[j]
                 above = count - numbers[depth, min(count, 3)] if rule == DISCOUNT else float(count)
-                p = above / Z + gamma * lower[depth - 1, w]
-                row = entry_starts[depth] + j - base
-                table_entries[row, 0] = w
-                entry_floats[row, 1] = math.log(p)
+                p = above * scale + gamma * lower[depth - 1, w]
+                table_entries[row + j, 0] = w
+                entry_floats[row + j, 1] = min(0.0, log10(p))
                 if depth == D:
-                    table_entries[row, 2] = kids[w]
+                    table_entries[row + j, 2] = kids[w]
                     continue
                 lower[depth, w] = p
                 child = 1 + BOS
                 if w != EOS:
                     child = children[depth, w]
                     children[depth, w] += 1
-                table_entries[row, 2] = child
+                table_entries[row + j, 2] = child
                 if depth == D - 1:
                     kids[w] = child
             at[depth] += 1
             if depth < D:
                 deeper = depth + 1
-                if at[deeper] < nodes[deeper] and parents[deeper * room + at[deeper]] == node:
+                if at[deeper] < node_bounds[1, deeper] and parents[deeper * room + at[deeper]] == node:
                     depth = deeper
                     continue
             while depth > 1:  # the next of the same depth, or of the depth above, that belongs to the open one there
-                if at[depth] < nodes[depth] and parents[depth * room + at[depth]] == at[depth - 1] - 1:
+                if at[depth] < node_bounds[1, depth] and parents[depth * room + at[depth]] == at[depth - 1] - 1:
                     break
                 depth -= 1
             if depth == 1:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import ModelError
+from chekhov.files import ArrayFile
 from chekhov.types import BOS
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
 FIRST, BACKOFF, SUFFIX = 0, 1, 2  # columns of nodes
-WORD, LOG_PROB, CHILD = 0, 1, 2  # columns of entries
+WORD, LOG10_PROB, CHILD = 0, 1, 2  # columns of entries
 CHECKED_BYTES = 64 << 20
 MOST = (1 << 31) - 2  # n-grams that a table can hold
 
@@ -24,14 +25,16 @@ class Table:
     """p(w | c) = p of the entry of w in the node of c, or, where there is none, the back-off of c times p(w | c').
 
     A node is a context: node 0 the empty one, 1 + w that of the word w, then those of two words, of three, ...
-    nodes (M + 1, 3): where its entries begin; its back-off weight; the node of its longest suffix. entries (E, 3): the
-    words that follow it, in rising order; log p; the node of the longest suffix of context and word that is one.
-    Node 0 has an entry for every word. Logarithms are natural; they are float32 whose bits stand in an int32.
+    nodes (M + 1, 3): where its entries begin; log10 of its back-off; the node of its longest suffix. entries (E, 3):
+    the words that follow it, in rising order; log10 p; the node of the longest suffix of context and word that is one.
+    Node 0 has an entry for every word. Logarithms are to base 10, as in ARPA files, so that what is read is written
+    again; they are float32 whose bits stand in an int32.
     """
 
     nodes: Ints
     entries: Ints
     starts: NDArray[np.int64]  # (order + 1,): the first node of each depth, and M
+    file: ArrayFile | None = None  # where it stands, if it was too large for memory
 
     @property
     def order(self) -> int:
@@ -50,12 +53,12 @@ class Table:
         return self.entries.view(np.float32)
 
     @property
-    def log_backoffs(self) -> Floats:
+    def log10_backoffs(self) -> Floats:
         return self.node_floats[:-1, BACKOFF]
 
     @property
-    def log_probs(self) -> Floats:
-        return self.entry_floats[:, LOG_PROB]
+    def log10_probs(self) -> Floats:
+        return self.entry_floats[:, LOG10_PROB]
 
     def rows(self, n: int) -> slice:
         """Where the entries of order n lie."""
@@ -63,20 +66,20 @@ class Table:
         return slice(first, last)
 
     def grams(self, n: int) -> tuple[Ints, Floats, Floats]:
-        """All n-grams of order n: their words (count, n), log-probabilities and log back-offs (0 at the highest)."""
+        """All n-grams of order n: their words (count, n), log10 p and log10 back-offs (0 at the highest order)."""
         words = np.empty((1, 0), np.int32)  # of the nodes of one depth
         for d in range(n):
             own = self.entries[self.rows(d + 1)]
             lengths = np.diff(self.nodes[self.starts[d] : self.starts[d + 1] + 1, FIRST])
             grams = np.concatenate([np.repeat(words, lengths, axis=0), own[:, WORD, None]], axis=1)
-            log_backoffs = np.zeros(len(own), np.float32)
+            log10_backoffs = np.zeros(len(own), np.float32)
             if d + 1 < self.order:
                 nodes = np.arange(1, 1 + len(own)) if d == 0 else own[:, CHILD]
                 contexts = (nodes >= self.starts[d + 1]) & (nodes < self.starts[d + 2])
                 words = np.empty((self.starts[d + 2] - self.starts[d + 1], d + 1), np.int32)
                 words[nodes[contexts] - self.starts[d + 1]] = grams[contexts]
-                log_backoffs[contexts] = self.log_backoffs[nodes[contexts]]
-        return grams, self.log_probs[self.rows(n)], log_backoffs
+                log10_backoffs[contexts] = self.log10_backoffs[nodes[contexts]]
+        return grams, self.log10_probs[self.rows(n)], log10_backoffs
 
     def sizes(self) -> list[int]:
         """How many n-grams there are of each order."""
@@ -116,11 +119,11 @@ def check_content(table: Table, V: int) -> None:
     rises[first[1:-1][(first[1:-1] > 0) & (first[1:-1] < len(words))] - 1] = True  # where one node's words end
     if (words[:V] != np.arange(V)).any() or not rises.all() or (words < 0).any() or (words >= V).any():
         raise damaged("the words are out of order or out of range")
-    if np.isnan(table.log_probs).any() or (table.log_probs > 1e-5).any():
+    if np.isnan(table.log10_probs).any() or (table.log10_probs > 1e-5).any():
         raise damaged("a log-probability is positive or NaN")
-    if not np.isneginf(table.log_probs[words == BOS]).all():
+    if not np.isneginf(table.log10_probs[words == BOS]).all():
         raise damaged("<s> is predicted")
-    if not (table.log_backoffs < np.inf).all():
+    if not (table.log10_backoffs < np.inf).all():
         raise damaged("a back-off is infinite or NaN")
 
 

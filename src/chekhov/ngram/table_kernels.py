@@ -56,33 +56,33 @@ def find(nodes, entries, node, word):
 
 @inlined
 def step(nodes, node_floats, entries, entry_floats, node, word):
-    """(log p(word | context of node), the node after it, the node that knew the word)."""
-    log_p = np.float32(0.0)
+    """(log10 p(word | context of node), the node after it, the node that knew the word)."""
+    log10_p = np.float32(0.0)
     e = find(nodes, entries, node, word)
     while e < 0:
-        log_p += node_floats[node, 1]
+        log10_p += node_floats[node, 1]
         node = shorter(nodes, node)
         e = find(nodes, entries, node, word)
-    return log_p + entry_floats[e, 1], bounded(nodes, entries[e, 2]), node
+    return log10_p + entry_floats[e, 1], bounded(nodes, entries[e, 2]), node
 
 
 @kernel
-def score_rows(nodes, node_floats, entries, entry_floats, state, ids, log_probs, known_by):
+def score_rows(nodes, node_floats, entries, entry_floats, state, ids, log10_probs, known_by):
     """Score the rows of ids (B, T) from state (B,), which is changed into the state after them.
 
-    log_probs (B, T), known_by (B, T): the node that knew each word, if there is room for it.
+    log10_probs (B, T), known_by (B, T): the node that knew each word, if there is room for it.
     """
     for b in range(len(ids)):
         node = state[b]
         for t in range(ids.shape[1]):
-            log_probs[b, t], node, knew = step(nodes, node_floats, entries, entry_floats, node, ids[b, t])
+            log10_probs[b, t], node, knew = step(nodes, node_floats, entries, entry_floats, node, ids[b, t])
             if len(known_by) > 0:
                 known_by[b, t] = knew
         state[b] = node
 
 
 @kernel
-def score_text(nodes, node_floats, entries, entry_floats, state, ids, order, log_probs, known_by):
+def score_text(nodes, node_floats, entries, entry_floats, state, ids, order, log10_probs, known_by):
     """As `score_rows` for one long text ids (T,) from the node ``state``; returns the node after it.
 
     The text is cut into pieces that are read in turns, one memory access at a time. A piece begins order - 1 words
@@ -92,7 +92,7 @@ def score_text(nodes, node_floats, entries, entry_floats, state, ids, order, log
     size = (T + LANES - 1) // LANES
     place, piece_end, wanted = np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64)
     node, begin, end = np.zeros(LANES, np.int64), np.full(LANES, NOTHING, np.int64), np.empty(LANES, np.int64)
-    log_p = np.zeros(LANES, np.float32)
+    log10_p = np.zeros(LANES, np.float32)
     running = 0
     for lane in range(LANES):
         wanted[lane] = min(lane * size, T)
@@ -131,14 +131,14 @@ def score_text(nodes, node_floats, entries, entry_floats, state, ids, order, log
                     found = e
             begin[lane] = NOTHING
             if found < 0:
-                log_p[lane] += node_floats[here, 1]
+                log10_p[lane] += node_floats[here, 1]
                 node[lane] = shorter(nodes, here)
             else:
                 if place[lane] >= wanted[lane]:
-                    log_probs[place[lane]] = log_p[lane] + entry_floats[found, 1]
+                    log10_probs[place[lane]] = log10_p[lane] + entry_floats[found, 1]
                     if len(known_by) > 0:
                         known_by[place[lane]] = here
-                log_p[lane] = 0.0
+                log10_p[lane] = 0.0
                 node[lane] = bounded(nodes, entries[found, 2])
                 place[lane] += 1
                 if place[lane] == piece_end[lane]:
@@ -165,7 +165,7 @@ def advance_rows(nodes, entries, state, words):
 
 @kernel
 def fill_rows(nodes, node_floats, entries, entry_floats, state, rows):
-    """rows (B, V): log p(w | context) of all words, from the empty context to the longest."""
+    """rows (B, V): log10 p(w | context) of all words, from the empty context to the longest."""
     V, path = rows.shape[1], np.empty(64, np.int64)
     for b in range(len(state)):
         for w in range(V):

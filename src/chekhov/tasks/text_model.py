@@ -103,6 +103,7 @@ class TextModel:
             threads=self.training.get("threads", 1),
             precision=self.precision,
             training=self.training,
+            file=getattr(self.model, "file", None),
         )
         self.name = self.name or folder.name
         self.stored_bytes = sum(stored.bytes for stored in config.files.values())

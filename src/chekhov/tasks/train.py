@@ -119,7 +119,7 @@ def train(
                 kind, corpus, found, ids, folder, seed=seed, training=training, note=noted, **settings
             )
         else:
-            model = TextModel(count(kind, found, ids, note=noted, **settings), found, training)
+            model = TextModel(count(kind, found, ids, folder, note=noted, **settings), found, training)
             training["seconds"] = round(time.monotonic() - started, 3)
             training["cpu_seconds"] = round(time.process_time() - cpu_started, 3)
         for part, texts in (("valid", corpus.valid), ("test", corpus.test)):
@@ -152,6 +152,7 @@ def count(
     kind: str,
     tokenizer: Tokenizer,
     ids: Ids,
+    folder: Path,
     *,
     order: int | None = None,
     smoothing: str = "modified-kneser-ney",
@@ -172,7 +173,8 @@ def count(
     from chekhov.ngram.model import train_ngram
 
     default = {"characters": 7, "bytes": 9}.get(tokenizer.name, 5)
-    model = train_ngram(ids, order=default if order is None else order, vocab_size=size, smoothing=smoothing)
+    order = default if order is None else order
+    model = train_ngram(ids, order=order, vocab_size=size, smoothing=smoothing, folder=folder)
     for message in model.notes:
         note(message)
     return model
