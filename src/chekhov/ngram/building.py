@@ -70,10 +70,11 @@ def build_table(
     store.put("nodes", 0, np.zeros((1, 3), np.int32))
     store.put("nodes", sizes[1], np.array([[sizes[2], 0, 0]], np.int32))
     if parts:
-        tallies: Sizes = np.sum([part.tallies for part in parts], axis=0, dtype=np.int64)
-        tallies[:, EOS] = 0
         children = np.zeros((order, V), np.int64)  # the next node of depth d + 1 that ends in w
-        children[1:-1] = starts[2:-1, None] + (np.cumsum(tallies, axis=1) - tallies)[1:-1]
+        before = starts[:-1].copy()
+        for part in parts:
+            children[1:-1, part.first_word : part.last_word] = before[2:, None] + part.offsets[2:]
+            before += part.nodes
         next_node, next_entry = starts[:-1].copy(), entry_starts[:-1].copy()
         next_node[0], next_entry[0] = 1, V
         for part in parts:

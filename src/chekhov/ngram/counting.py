@@ -33,7 +33,7 @@ class Counts:
     parents: Ints
     filled: Sizes  # (n,) entries of each depth
     nodes: Sizes  # (n,) nodes of each depth
-    tallies: Ints  # (n, V): entries of each depth that are the word w; at depth 1 the adjusted count of the unigram w
+    offsets: Sizes  # (n, buckets): the first node of each depth and bucket
 
     @property
     def depth(self) -> int:
@@ -43,7 +43,7 @@ class Counts:
     def counted(self) -> tuple[NDArray[Any], ...]:
         """What the kernels read and write."""
         return (
-            self.words, self.counts, self.raws, self.firsts, self.parents, self.filled, self.nodes, self.tallies
+            self.words, self.counts, self.raws, self.firsts, self.parents, self.filled, self.nodes, self.offsets
         )  # fmt: skip
 
     def row(self, array: Ints, d: int) -> Ints:
@@ -69,8 +69,7 @@ def count_part(ids: Ints, sizes: Sizes, first: int, last: int, *, order: int, ke
     words, counts, firsts, parents = (np.empty(order * room, np.int32) for _ in range(4))
     raws = np.empty(order * room if keep_raw else 0, np.int32)
     filled, nodes = np.zeros(order, np.int64), np.zeros(order, np.int64)
-    tallies = np.zeros((order, len(sizes)), np.int32)
-    bits = len(sizes).bit_length()
-    counted = (words, counts, raws, firsts, parents, filled, nodes, tallies)
-    counting_kernels.count_buckets(ids, positions, sizes[first:last], first, bits, room, counted)
+    offsets = np.zeros((order, last - first), np.int64)
+    counted = (words, counts, raws, firsts, parents, filled, nodes, offsets)
+    counting_kernels.count_buckets(ids, positions, sizes[first:last], first, len(sizes), room, counted)
     return Counts(first, last, room, *counted)

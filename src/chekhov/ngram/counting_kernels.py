@@ -15,6 +15,15 @@ from chekhov.types import BOS, EOS
 
 AHEAD = 16  # how many positions ahead the text is asked for
 SMALL = 24  # runs that are sorted by insertion
+FEW = 12  # words that are looked for one by one
+
+
+@kernel
+def bit_length(number):
+    bits = 0
+    while number >> bits > 0:
+        bits += 1
+    return bits
 
 
 @inlined
@@ -164,29 +173,33 @@ def same_so_far(keys, a, b, chunks):
 
 
 @inlined
-def word_at(keys, j, place, words_each, bits):
-    """The id + 1 at ``place`` of column j; 0: before the start of the sentence."""
-    shift = bits * (words_each - 1 - place % words_each)
-    return (keys[place // words_each, j] >> shift) & ((1 << bits) - 1)
+def word_at(keys, j, place, layout):
+    """The id + 1 at ``place`` of column j; 0: before the start of the sentence or after the end of the text."""
+    return (keys[layout[place, 0], j] >> layout[place, 1]) & layout[place, 2]
 
 
 @kernel
-def count_buckets(ids, positions, sizes, first_word, bits, room, counted):
+def count_buckets(ids, positions, sizes, first_word, vocab_size, room, counted):
     """Count the buckets of the words first_word, first_word + 1, ...: ``sizes`` targets each, at ``positions``.
 
     A context of d words is a node of depth d = 1 ... D (D = order - 1), and the words that follow it are its entries:
     words[e], counts[e] (see `close`) and, if it is not empty, raws[e]: how often they follow it. firsts[k]: where the
     entries of node k begin. parents[k]: its node of depth d - 1, the context without its first word. In these arrays
-    depth d begins at d * room. filled[d], nodes[d]: how many there are; tallies[d, w]: entries that are the word w.
+    depth d begins at d * room. filled[d], nodes[d]: how many there are. offsets[d, k]: the first node of bucket k.
     ``counted`` is all these in this order.
     """
-    _, _, _, firsts, parents, filled, nodes, tallies = counted
+    _, _, _, firsts, parents, filled, nodes, offsets = counted
     D = len(filled) - 1
+    bits = bit_length(vocab_size)
     words_each = min(D, 63 // bits)
     widest = sizes.max()
     keys = np.empty(((D + words_each - 1) // words_each, widest), np.int64)
     order, spare = np.empty(widest, np.int32), np.empty(widest, np.int64)
-    stack, slot = np.empty(256, np.int64), np.zeros(tallies.shape[1], np.int32)
+    layout = np.empty((D, 3), np.int64)  # of each place: its row in keys, its shift there, and the mask of an id
+    for place in range(D):
+        layout[place, 0], layout[place, 1] = place // words_each, bits * (words_each - 1 - place % words_each)
+        layout[place, 2] = (1 << bits) - 1
+    stack, slot = np.empty(256, np.int64), np.zeros(vocab_size, np.int32)
     scratch = np.empty(len(slot), np.int32), np.empty(len(slot), np.int32), stack
     entries_before = np.zeros(D + 2, np.int64)  # of the open node of each depth, one depth below it
     nodes_before = np.zeros(D + 2, np.int64)
@@ -194,6 +207,8 @@ def count_buckets(ids, positions, sizes, first_word, bits, room, counted):
     done = 0
     for k in range(len(sizes)):
         m = sizes[k]
+        for d in range(1, D + 1):
+            offsets[d, k] = nodes[d]
         pack_bucket(ids, positions[done : done + m], words_each, bits, D, keys)
         sort_bucket(keys[:, :m], order, spare, m, stack)
         done += m
@@ -202,7 +217,7 @@ def count_buckets(ids, positions, sizes, first_word, bits, room, counted):
         j = 0
         while j < m:
             shared = min(opened, 1)  # how many words of the open context this one has too
-            while 0 < shared < opened and word_at(keys, j, shared - 1, words_each, bits) == path[shared + 1]:
+            while 0 < shared < opened and word_at(keys, j, shared - 1, layout) == path[shared + 1]:
                 shared += 1
             while opened > shared:
                 below = entries_before[opened], nodes_before[opened]
@@ -211,10 +226,10 @@ def count_buckets(ids, positions, sizes, first_word, bits, room, counted):
             while opened < deepest and not (opened > 1 and path[opened] == BOS + 1):
                 opened += 1
                 if opened > 1:
-                    path[opened] = word_at(keys, j, opened - 2, words_each, bits)
+                    path[opened] = word_at(keys, j, opened - 2, layout)
                 if opened < D:
                     entries_before[opened], nodes_before[opened] = filled[opened + 1], nodes[opened + 1]
-            j = add_leaf(opened, keys, j, m, words_each, bits, room, counted)
+            j = add_leaf(opened, keys, j, m, bits, layout, room, counted)
             opened -= 1
         if m == 0:
             firsts[room + nodes[1]], parents[room + nodes[1]] = filled[1], 0
@@ -228,16 +243,16 @@ def count_buckets(ids, positions, sizes, first_word, bits, room, counted):
 
 
 @inlined
-def add_leaf(d, keys, j, m, words_each, bits, room, counted):
+def add_leaf(d, keys, j, m, bits, layout, room, counted):
     """Column j and those after it with the same context: a node that no longer context ends in. Returns the next j.
 
     It is a context of the highest order, or one that begins with <s>: it counts how often each word follows it.
     """
-    words, counts, raws, firsts, parents, filled, nodes, tallies = counted
+    words, counts, raws, firsts, parents, filled, nodes, _ = counted
     D, chunks, base = len(filled) - 1, len(keys), d * room
     begin = e = base + filled[d]
     firsts[base + nodes[d]], parents[base + nodes[d]] = filled[d], nodes[d - 1]
-    last_shift = bits * (words_each - 1 - (D - 1) % words_each)
+    last_shift, mask = layout[D - 1, 1], layout[D - 1, 2]
     start = j
     while j < m:
         if j > start:
@@ -245,12 +260,11 @@ def add_leaf(d, keys, j, m, words_each, bits, room, counted):
                 break
             if (keys[chunks - 1, j] >> last_shift >> bits) != (keys[chunks - 1, start] >> last_shift >> bits):
                 break
-        w = ((keys[chunks - 1, j] >> last_shift) & ((1 << bits) - 1)) - 1
+        w = ((keys[chunks - 1, j] >> last_shift) & mask) - 1
         if e > begin and words[e - 1] == w:
             counts[e - 1] += 1
         elif w >= 0:
             words[e], counts[e] = w, 1
-            tallies[d, w] += 1
             e += 1
         j += 1
     if len(raws) > 0:
@@ -267,32 +281,43 @@ def close(d, first_below, room, counted, slot, scratch):
     Each counts as often as there are different words before the n-gram: Kneser & Ney's adjusted count. ``first_below``:
     the first entry and the first node of depth d + 1 that belong to it.
     """
-    words, counts, raws, firsts, parents, filled, nodes, tallies = counted
+    words, counts, raws, firsts, parents, filled, nodes, _ = counted
     first_entry, first_node = first_below
     base, below = d * room, (d + 1) * room
     begin = e = base + filled[d]
     first_entry, last_entry = below + first_entry, below + filled[d + 1]
-    one = nodes[d + 1] - first_node == 1
-    for j in range(first_entry, last_entry):
-        w = words[j]
-        place = slot[w]
-        if not one and begin <= place < e and words[place] == w:
-            counts[place] += 1
-        else:
-            slot[w] = e
-            words[e], counts[e] = w, 1
-            tallies[d, w] += 1
-            e += 1
     firsts[base + nodes[d]], parents[base + nodes[d]] = filled[d], nodes[d - 1]
-    filled[d] = e - base
     nodes[d] += 1
-    if len(raws) > 0:
-        raws[begin:e] = 0
+    if nodes[d + 1] - first_node == 1:  # most contexts stand after one word only
         for j in range(first_entry, last_entry):
-            raws[slot[words[j]]] += raws[j]
-    if not one:
-        order, spare, stack = scratch
-        sort_entries(words, counts, raws, begin, e, order, spare, stack)
+            words[e], counts[e] = words[j], 1
+            if len(raws) > 0:
+                raws[e] = raws[j]
+            e += 1
+        filled[d] = e - base
+        return
+    few = last_entry - first_entry <= FEW
+    for j in range(first_entry, last_entry):
+        w, place = words[j], e
+        if few:
+            for known in range(begin, e):
+                if words[known] == w:
+                    place = known
+        elif begin <= slot[w] < e and words[slot[w]] == w:
+            place = slot[w]
+        if place == e:
+            if not few:
+                slot[w] = e
+            words[e], counts[e] = w, 0
+            if len(raws) > 0:
+                raws[e] = 0
+            e += 1
+        counts[place] += 1
+        if len(raws) > 0:
+            raws[place] += raws[j]
+    filled[d] = e - base
+    order, spare, stack = scratch
+    sort_entries(words, counts, raws, begin, e, order, spare, stack)
 
 
 @kernel

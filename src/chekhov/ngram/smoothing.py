@@ -55,7 +55,7 @@ def modified_kneser_ney(
 def unigram_counts(parts: list[Counts], ids: Ids, vocab_size: int) -> NDArray[np.int64]:
     """(V,): in how many different contexts each word stands, or how often, where there are no contexts."""
     if parts:
-        return np.sum([part.tallies[1] for part in parts], axis=0, dtype=np.int64)
+        return np.sum([np.bincount(part.row(part.words, 1), minlength=vocab_size) for part in parts], axis=0)
     counts = np.bincount(ids, minlength=vocab_size)
     counts[BOS] = 0
     return counts
