@@ -18,7 +18,20 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 CODE = re.compile(r"E-[A-Z]+-[0-9]{3}")
-VERBS = ["demo", "doctor", "evaluate", "generate", "info", "mix", "rescore", "score", "train", "verify"]
+VERBS = [
+    "demo",
+    "doctor",
+    "evaluate",
+    "export",
+    "generate",
+    "import",
+    "info",
+    "mix",
+    "rescore",
+    "score",
+    "train",
+    "verify",
+]
 KINDS = ["chain", "elman", "gru", "lstm", "mingru", "ngram", "window"]
 
 # Blocks that are not executed, by their first line, and why.

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from chekhov.cli import demo, doctor, evaluate, generate, info, mix, rescore, score, train, verify
+from chekhov.cli import demo, doctor, evaluate, export, generate, import_arpa, info, mix, rescore, score, train, verify
 from chekhov.errors import ChekhovError, UsageError, printable
 
 app = typer.Typer(
@@ -25,6 +25,8 @@ app.command("score")(score.score)
 app.command("evaluate")(evaluate.evaluate)
 app.command("rescore")(rescore.rescore)
 app.command("mix")(mix.mix)
+app.command("export")(export.export)
+app.command("import")(import_arpa.import_model)
 app.command("info")(info.info)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)

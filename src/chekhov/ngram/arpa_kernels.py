@@ -1,0 +1,233 @@
+"""Writing and reading the lines of an ARPA file, in blocks of bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chekhov.kernels.jit import inlined, kernel
+
+TAB, NEWLINE, BLANK, MINUS, POINT, ZERO = 9, 10, 32, 45, 46, 48
+WIDEST = 32  # bytes that a number takes at most
+NOTHING = -1
+GOOD, NOT_A_NUMBER, POSITIVE, UNKNOWN_WORD, TOO_FEW, TOO_MANY, END = 0, 1, 2, 3, 4, 5, 6
+
+
+@inlined
+def put_number(out, at, x):
+    """Write a float32 that is 0 or less, with the fewest decimals that any one of its size needs to be read back."""
+    if x == 0.0:
+        out[at] = ZERO
+        return at + 1
+    size = np.float64(-x)
+    out[at] = MINUS
+    at += 1
+    decimals, unit, least, apart = 7, 1e-7, 1.0, 2.0**-23  # floats from ``least`` on lie ``apart``
+    while size < least and decimals < 25:
+        least, apart = 0.5 * least, 0.5 * apart
+        if unit > apart:
+            decimals, unit = decimals + 1, 0.1 * unit
+    scale = 1.0
+    for _ in range(decimals):
+        scale *= 10.0
+    digits = np.int64(size * scale + 0.5)
+    while digits % 10 == 0 and decimals > 0:
+        digits //= 10
+        decimals -= 1
+    length = 0
+    rest = digits
+    while rest > 0 or length <= decimals:
+        rest //= 10
+        length += 1
+    end = at + length + (decimals > 0)
+    place = end
+    for k in range(length):
+        if k == decimals and decimals > 0:
+            place -= 1
+            out[place] = POINT
+        place -= 1
+        out[place] = ZERO + digits % 10
+        digits //= 10
+    return end
+
+
+@kernel
+def write_lines(grams, log10_probs, log10_backoffs, with_backoffs, spellings, starts, begin, out):
+    """Lines ``p TAB w1 w2 ... [TAB back-off]`` of the n-grams from ``begin`` on, as many as there is room for.
+
+    grams (count, n). Word k is spelt spellings[starts[k] : starts[k + 1]]. Returns (the next n-gram, bytes written).
+    """
+    at, n = 0, grams.shape[1]
+    for g in range(begin, len(grams)):
+        room = 2 * WIDEST + 4
+        for k in range(n):
+            room += starts[grams[g, k] + 1] - starts[grams[g, k]] + 1
+        if at + room > len(out):
+            return g, at
+        at = put_number(out, at, log10_probs[g])
+        out[at] = TAB
+        at += 1
+        for k in range(n):
+            if k > 0:
+                out[at] = BLANK
+                at += 1
+            for i in range(starts[grams[g, k]], starts[grams[g, k] + 1]):
+                out[at] = spellings[i]
+                at += 1
+        if with_backoffs and log10_backoffs[g] != 0.0:
+            out[at] = TAB
+            at = put_number(out, at + 1, log10_backoffs[g])
+        out[at] = NEWLINE
+        at += 1
+    return len(grams), at
+
+
+@inlined
+def is_blank(byte):
+    return byte in (BLANK, TAB, 13)
+
+
+@inlined
+def is_digit(byte):
+    return 48 <= byte <= 57
+
+
+@kernel
+def read_number(text, begin, end):
+    """(the float that text[begin:end] spells, is it one): [-]digits[.digits][e[+-]digits] in ASCII, nothing else."""
+    i, sign, value, power, digits = begin, 1.0, 0.0, 0, 0
+    if i < end and text[i] == MINUS:
+        i, sign = i + 1, -1.0
+    while i < end and is_digit(text[i]):
+        value, digits, i = value * 10.0 + (text[i] - ZERO), digits + 1, i + 1
+    if i < end and text[i] == POINT:
+        i += 1
+        while i < end and is_digit(text[i]):
+            if value < 1e18:  # what follows is beyond a float64
+                value, power = value * 10.0 + (text[i] - ZERO), power - 1
+            digits, i = digits + 1, i + 1
+    if digits == 0:
+        return 0.0, False
+    if i < end and (text[i] == 101 or text[i] == 69):  # e, E
+        i += 1
+        down = i < end and text[i] == MINUS
+        if i < end and (text[i] == MINUS or text[i] == 43):
+            i += 1
+        exponent, first = 0, i
+        while i < end and is_digit(text[i]):
+            exponent, i = min(exponent * 10 + (text[i] - ZERO), 9999), i + 1
+        if i == first:
+            return 0.0, False
+        power += -exponent if down else exponent
+    return sign * value * 10.0**power, i == end
+
+
+@inlined
+def field(text, at):
+    """The bounds of the next field of a line, none at its end: two equal places."""
+    end = len(text)
+    while at < end and is_blank(text[at]):
+        at += 1
+    begin = at
+    while at < end and text[at] != NEWLINE and not is_blank(text[at]):
+        at += 1
+    return begin, at
+
+
+@kernel
+def read_lines(text, at, n, highest, spellings, types, slots, learn, grams, log10_probs, log10_backoffs):
+    """Read as many lines of n-grams as ``grams`` (count, n) has rows.
+
+    types (V, 3): hash, start and end in ``spellings`` of each word; with ``learn`` (unigrams; ``spellings`` is the
+    text) each word gets the number of its line. Returns (place after them, lines read, what stopped it, where).
+    """
+    mask, end = len(slots) - 1, len(text)
+    for row in range(len(grams)):
+        line = at
+        begin, at = field(text, at)
+        if begin == at or text[begin] == 92:  # an empty line, or a backslash: the section is over
+            return line, row, END, begin
+        value, good = read_number(text, begin, at)
+        if not good:
+            return line, row, NOT_A_NUMBER, begin
+        if value > 0.0:
+            return line, row, POSITIVE, begin
+        log10_probs[row] = value
+        for k in range(n):
+            begin, at = field(text, at)
+            if begin == at:
+                return line, row, TOO_FEW, begin
+            key = np.uint64(0xCBF29CE484222325)
+            for i in range(begin, at):
+                key = (key ^ np.uint64(text[i])) * np.uint64(0x100000001B3)
+            full = np.int64(key ^ (key >> np.uint64(29)))
+            slot = full & mask
+            number = slots[slot]
+            while number != NOTHING:
+                same = types[number, 0] == full and types[number, 2] - types[number, 1] == at - begin
+                if same:
+                    for j in range(at - begin):
+                        same = same and text[begin + j] == spellings[types[number, 1] + j]
+                    if same:
+                        break
+                slot = (slot + 1) & mask
+                number = slots[slot]
+            if learn:
+                if number != NOTHING:
+                    return line, row, UNKNOWN_WORD, begin
+                types[row, 0], types[row, 1], types[row, 2], slots[slot] = full, begin, at, row
+                number = row
+            elif number == NOTHING:
+                return line, row, UNKNOWN_WORD, begin
+            grams[row, k] = number
+        begin, at = field(text, at)
+        log10_backoffs[row] = 0.0
+        if begin < at:
+            value, good = read_number(text, begin, at)
+            if not good or not abs(value) < 1e30:
+                return line, row, NOT_A_NUMBER, begin
+            if highest and value != 0.0:
+                return line, row, TOO_MANY, begin
+            log10_backoffs[row] = value
+            begin, at = field(text, at)
+            if begin < at:
+                return line, row, TOO_MANY, begin
+        if at < end:
+            at += 1  # the line break
+    return at, len(grams), GOOD, at
+
+
+@kernel
+def fill_map(keys, slot_keys, slot_rows):
+    """Put key -> row into an empty open-addressing table; the row of a key that stands there twice, or -1."""
+    mask = len(slot_keys) - 1
+    for row in range(len(keys)):
+        slot = scatter(keys[row]) & mask
+        while slot_rows[slot] != NOTHING:
+            if slot_keys[slot] == keys[row]:
+                return row
+            slot = (slot + 1) & mask
+        slot_keys[slot], slot_rows[slot] = keys[row], row
+    return NOTHING
+
+
+@kernel
+def look_up(contexts, words, vocab_size, slot_keys, slot_rows):
+    """The rows of the n-grams that are these contexts (rows of the order below, or -1) and words; -1: not there."""
+    mask = len(slot_keys) - 1
+    rows = np.full(len(contexts), NOTHING, np.int64)
+    for i in range(len(contexts)):
+        if contexts[i] >= 0:
+            key = np.int64(contexts[i]) * vocab_size + words[i]
+            slot = scatter(key) & mask
+            while slot_rows[slot] != NOTHING:
+                if slot_keys[slot] == key:
+                    rows[i] = slot_rows[slot]
+                    break
+                slot = (slot + 1) & mask
+    return rows
+
+
+@inlined
+def scatter(key):
+    mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
+    return np.int64(mixed >> np.uint64(20))
