@@ -6,6 +6,8 @@ lmplz (bin/lmplz of the cmake build of kpu/kenlm) estimates interpolated modifie
 files are committed, so that the tests compare with KenLM's numbers where KenLM is not installed.
 
     rifle.txt, rifle.arpa   250 sentences of demo:rifle-ru, order 4
+    pruned.arpa             the same text with --prune 0 1 2 2
+    srilm.arpa              the same text with --interpolate_unigrams 0
     short.txt, short.arpa   9 sentences of it, order 5: too few for discounts, so lmplz falls back in most orders
 
 Each text ends with a word that stands nowhere else. lmplz puts the raw count of the last n-gram of each lower order
@@ -21,18 +23,20 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LAST = "занавес"
+VARIANTS = {"pruned": ["--prune", "0", "1", "2", "2"], "srilm": ["--interpolate_unigrams", "0"]}
 
 
 def main(lmplz: str) -> None:
     from chekhov.text.demo import demo_corpus
 
     lines = demo_corpus("demo:rifle-ru?tokens=8000&seed=17").train.splitlines()
-    for name, sentences, order in (("rifle", 250, 4), ("short", 9, 5)):
+    for name, sentences, order, variants in (("rifle", 250, 4, VARIANTS), ("short", 9, 5, {})):
         text = "\n".join([*lines[:sentences], LAST]) + "\n"
-        command = [lmplz, "-o", str(order), "-S", "200M", "--discount_fallback"]
-        arpa = subprocess.run(command, input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
         (HERE / f"{name}.txt").write_text(text, "utf-8")
-        (HERE / f"{name}.arpa").write_bytes(arpa)
+        for variant, flags in {name: [], **variants}.items():
+            command = [lmplz, "-o", str(order), "-S", "200M", "--discount_fallback", *flags]
+            arpa = subprocess.run(command, input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
+            (HERE / f"{variant}.arpa").write_bytes(arpa)
 
 
 if __name__ == "__main__":

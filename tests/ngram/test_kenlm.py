@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,10 +45,18 @@ def our_tables(model: NGram, words: list[str]) -> list[Table]:
     return tables
 
 
-@pytest.mark.parametrize(("name", "order"), [("rifle", 4), ("short", 5)])
-def test_every_number_of_lmplz(name: str, order: int) -> None:
-    words, ids = read_golden(name)
-    model = train_ngram(ids, order=order, vocab_size=len(words))
+@pytest.mark.parametrize(
+    ("text", "name", "order", "flags"),
+    [
+        ("rifle", "rifle", 4, {}),
+        ("short", "short", 5, {}),
+        ("rifle", "pruned", 4, {"prune": "0 1 2 2"}),
+        ("rifle", "srilm", 4, {"interpolate_unigrams": False}),
+    ],
+)
+def test_every_number_of_lmplz(text: str, name: str, order: int, flags: dict[str, Any]) -> None:
+    words, ids = read_golden(text)
+    model = train_ngram(ids, order=order, vocab_size=len(words), **flags)
     ours, theirs = our_tables(model, words), arpa_tables(GOLDEN / f"{name}.arpa")
     assert ours[0].pop(("<s>",))[0] == -math.inf
     assert theirs[0].pop(("<s>",))[0] == 0.0  # KenLM's way to say that it is never predicted

@@ -70,7 +70,23 @@ def ngram(
     order: Annotated[
         int | None, typer.Option(help="n: order 5 is four tokens of context. [words 5, characters 7, bytes 9]")
     ] = None,
-    smoothing: Annotated[str, typer.Option(help="modified-kneser-ney.")] = "modified-kneser-ney",
+    smoothing: Annotated[
+        str,
+        typer.Option(
+            help="modified-kneser-ney, kneser-ney, absolute, witten-bell, jelinek-mercer, katz, stupid-backoff, "
+            "add-k or mle."
+        ),
+    ] = "modified-kneser-ney",
+    prune: Annotated[
+        str, typer.Option(metavar="N,N,...", help="For each order, the count up to which n-grams are dropped: 0,0,1.")
+    ] = "0",
+    interpolate_unigrams: Annotated[
+        bool,
+        typer.Option(
+            "--interpolate-unigrams/--no-interpolate-unigrams", help="Without: <unk> gets what discounts free."
+        ),
+    ] = True,
+    k: Annotated[float, typer.Option(help="What add-k adds to every count.")] = 1.0,
     tokens: Tokens = None,
     vocab_size: VocabSize = None,
     valid: Valid = [],  # noqa: B006

@@ -116,8 +116,8 @@ def estimate_part(
         out_entries = np.empty((entry_sizes.sum(), 3), np.int32)
         table = out_nodes, out_nodes.view(np.float32), out_entries, out_entries.view(np.float32)
         smoothing_kernels.estimate(
-            part.counted, part.room, nodes, entries[0], rule, numbers, lower, next_node, next_entry, node_rows,
-            entry_rows, children, table,
+            part.counted, part.lost, part.room, nodes, entries[0], rule, numbers, lower, next_node, next_entry,
+            node_rows, entry_rows, children, table,
         )  # fmt: skip
         for d in range(1, D + 1):
             store.put("nodes", next_node[d], out_nodes[node_rows[d] : node_rows[d] + node_sizes[d]])

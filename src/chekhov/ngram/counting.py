@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class Counts:
     filled: Sizes  # (n,) entries of each depth
     nodes: Sizes  # (n,) nodes of each depth
     offsets: Sizes  # (n, buckets): the first node of each depth and bucket
+    lost: Ints = field(default_factory=lambda: np.empty(0, np.int32))  # of each node, the counts that pruning took out
 
     @property
     def depth(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.files import ArrayFile
 from chekhov.ngram.counting import count_ngrams
-from chekhov.ngram.smoothing import modified_kneser_ney
+from chekhov.ngram.pruning import check_thresholds
+from chekhov.ngram.smoothing import ADJUSTED, PRUNABLE, SMOOTHINGS, Options, smooth
 from chekhov.ngram.table import Table, check_table, damaged
-from chekhov.types import BOS, Arrays, Ids, LogProbs
+from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
 
 MAX_ORDER = 16
 LN10 = np.float32(math.log(10))
@@ -121,17 +123,42 @@ class NGram:
 
 
 def train_ngram(
-    ids: Ids, *, order: int, vocab_size: int, smoothing: str = "modified-kneser-ney", folder: Path | None = None
+    ids: Ids,
+    *,
+    order: int,
+    vocab_size: int,
+    smoothing: str = "modified-kneser-ney",
+    prune: str | Sequence[int] = (),
+    interpolate_unigrams: bool = True,
+    k: float = 1.0,
+    valid_ids: Ids | None = None,
+    folder: Path | None = None,
 ) -> NGram:
     """Count and smooth; ids (N,) with </s> at the end of each sentence (of each document, for characters).
 
     An order longer than every sentence is no error: the orders that were never seen stay empty. ``notes`` of the model
-    say where discounts fell back. A large table is written into ``folder``, if one is given. Raises `UsageError` for an
-    order outside 1 to 16 or an unknown smoothing.
+    say where discounts fell back.
+    smoothing: one of `smoothing.SMOOTHINGS`; k: of add-k; valid_ids: what jelinek-mercer fits its weights on.
+    prune: for each order, the count up to which its n-grams are dropped (the last one for the orders that follow).
+    interpolate_unigrams: or <unk> gets all that discounting has set free, as SRILM has it.
+    folder: where a large table is written at once, so that it need not stand in memory.
+
+    Raises `UsageError` for an order outside 1 to 16, an unknown smoothing, or thresholds that fall.
     """
     check_range("order", order, 1, MAX_ORDER)
-    if smoothing != "modified-kneser-ney":
-        raise UsageError("E-NGRAM-001", f"the smoothing {smoothing!r} is unknown", mend="modified-kneser-ney")
-    parts = [count_ngrams(ids, order=order, vocab_size=vocab_size)] if order > 1 else []
-    table, notes = modified_kneser_ney(parts, ids, vocab_size, folder)
+    check_range("k", k, 1e-9, 1e9)
+    thresholds = check_thresholds(prune, order)
+    if smoothing not in SMOOTHINGS:
+        raise UsageError(
+            "E-NGRAM-001", f"the smoothing {smoothing!r} is unknown", mend=f"one of {', '.join(SMOOTHINGS)}"
+        )
+    if any(thresholds) and smoothing not in PRUNABLE:
+        what = f"--prune with {smoothing}: what is taken out would be lost"
+        raise UsageError("E-PRUNE-004", what, mend=f"--smoothing {', '.join(PRUNABLE)}")
+    if any(thresholds) and len(ids) and ids[-1] != EOS:
+        ids = np.append(ids, EOS)  # or a context would be rarer than the n-gram that it is
+    keep_raw = any(thresholds) or smoothing not in ADJUSTED
+    parts = [count_ngrams(ids, order=order, vocab_size=vocab_size, keep_raw=keep_raw)] if order > 1 else []
+    options = Options(smoothing, thresholds, interpolate_unigrams, k, valid_ids)
+    table, notes = smooth(parts, ids, vocab_size, options, folder)
     return NGram(table, smoothing, tuple(notes))

@@ -7,7 +7,10 @@ import numpy as np
 from chekhov.kernels.jit import bits_of, inlined, kernel, number_of
 from chekhov.types import BOS, EOS
 
-DISCOUNT, WITTEN_BELL, JELINEK_MERCER, KATZ, STUPID = 0, 1, 2, 3, 4
+# Interpolated: p(w | c) = kept(count) / Z + gamma p(w | c'). Backed off: kept(count) / Z, else gamma p(w | c').
+DISCOUNT, WITTEN_BELL, JELINEK_MERCER, KATZ, STUPID, MAXIMUM_LIKELIHOOD, ADD_K = 0, 1, 2, 3, 4, 5, 6
+INTERPOLATED = JELINEK_MERCER  # rules up to this one are
+NUMBERS = 8  # columns of numbers: what a rule needs at each depth
 
 
 @kernel
@@ -21,8 +24,21 @@ def counts_of_counts(counts, highest):
 
 
 @inlined
-def weights(rule, numbers, counts, begin, end):
-    """(Z, gamma): p(w | c) = (count - discount(count)) / Z + gamma p(w | c')."""
+def kept(rule, numbers, count):
+    """What of a count is the n-gram's own."""
+    if rule == DISCOUNT:
+        return count - numbers[min(count, 3)]
+    if rule == KATZ:
+        return count * numbers[count] if count < NUMBERS else float(count)
+    return count + numbers[0] if rule == ADD_K else float(count)
+
+
+@inlined
+def weights(rule, numbers, counts, begin, end, lost, leaf):
+    """(Z, gamma) of a context. ``lost``: the counts that were pruned; ``leaf``: no longer context ends in this one.
+
+    gamma of `KATZ` is the share that is left for unseen words: `estimate` divides it by their share of p(w | c').
+    """
     total, few_1, few_2, few_3 = 0, 0, 0, 0
     for j in range(begin, end):
         count = counts[j]
@@ -32,17 +48,34 @@ def weights(rule, numbers, counts, begin, end):
         few_3 += count > 2
     if total == 0:
         return 1.0, 1.0
+    total += lost
     if rule == DISCOUNT:
-        return float(total), (numbers[1] * few_1 + numbers[2] * few_2 + numbers[3] * few_3) / total
+        return float(total), (numbers[1] * few_1 + numbers[2] * few_2 + numbers[3] * few_3 + lost) / total
+    types = few_1 + few_2 + few_3
     if rule == WITTEN_BELL:
-        types = few_1 + few_2 + few_3
-        return float(total + types), types / (total + types)
-    return total / numbers[0], 1.0 - numbers[0]
+        return float(total + types), (types + lost) / (total + types)
+    if rule == JELINEK_MERCER:
+        return total / numbers[0], 1.0 - numbers[0] * (total - lost) / total
+    if rule == STUPID:
+        return float(total), numbers[0]
+    if rule == MAXIMUM_LIKELIHOOD:
+        return float(total), 0.0
+    if rule == ADD_K:
+        Z = total + numbers[0] * numbers[1]
+        return Z, numbers[0] * numbers[1] / Z if leaf else 1.0
+    own = 0.0
+    for j in range(begin, end):
+        own += kept(rule, numbers, counts[j])
+    if total - own < 1e-9:  # nothing was discounted: leave the unseen words one count
+        return total + 1.0, 1.0 / (total + 1.0)
+    return float(total), 1.0 - own / total
 
 
 @inlined
 def log10(x):
-    """Base-10 logarithm of a positive normal number, to 1e-11: ln m = 2 artanh((m - 1) / (m + 1)) of the mantissa."""
+    """Base-10 logarithm of 0 or a normal number, to 1e-11: ln m = 2 artanh((m - 1) / (m + 1)) of the mantissa."""
+    if x <= 0.0:
+        return -np.inf
     bits = bits_of(x)
     exponent = (bits >> 52) - 1023
     m = number_of((bits & 0xFFFFFFFFFFFFF) | (1023 << 52))
@@ -56,14 +89,14 @@ def log10(x):
 
 @kernel
 def estimate(
-    counted, room, node_bounds, entry_begins, rule, numbers, lower, next_node, next_entry, node_rows, entry_rows,
+    counted, lost, room, node_bounds, entry_begins, rule, numbers, lower, next_node, next_entry, node_rows, entry_rows,
     children, table,
 ):  # fmt: skip
     """Smooth some nodes and their entries: depth first, so that p(w | c') is at hand for every p(w | c).
 
     node_bounds (2, order): which nodes of each depth of ``counted`` (see `count_buckets`), the first of whose entries
-    are entry_begins (order,). numbers (order, 4): of each depth, what `weights` needs. lower (order - 1, V): room for
-    p(w | c'); lower[0] is p(w). next_node, next_entry: the numbers in the table of the first ones; node_rows,
+    are entry_begins (order,). numbers (order, NUMBERS): of each depth, what `weights` needs. lower (order - 1, V):
+    room for p(w | c'); lower[0] is p(w). next_node, next_entry: the numbers in the table of the first ones; node_rows,
     entry_rows: where they are put in ``table``, which is nodes, their floats, entries, their floats, see
     `table.Table`. children (order, V): the next node of depth d + 1 that ends in w; as entries and nodes are in the
     same order, each entry takes the next.
@@ -81,8 +114,20 @@ def estimate(
         while depth > 0:
             node, base = at[depth], depth * room
             begin, end = base + firsts[base + node], base + firsts[base + node + 1]
-            Z, gamma = weights(rule, numbers[depth], counts, begin, end)
+            deeper, leaf = depth + 1, True
+            if depth < D and at[deeper] < node_bounds[1, deeper]:
+                leaf = parents[deeper * room + at[deeper]] != node
+            gone = lost[base + node] if len(lost) > 0 else 0
+            Z, gamma = weights(rule, numbers[depth], counts, begin, end, gone, leaf)
             scale = 1.0 / Z
+            if rule == KATZ:
+                seen = 0.0
+                for j in range(begin, end):
+                    seen += lower[depth - 1, words[j]]
+                if seen < 1.0 - 1e-9:
+                    gamma /= 1.0 - seen
+                elif begin < end:  # all words are seen: there is none to keep a share for
+                    scale, gamma = scale / (1.0 - gamma), 1.0
             row = node - node_bounds[0, depth] + node_rows[depth]
             shift = next_entry[depth] - entry_begins[depth] - base
             table_nodes[row, 0] = begin + shift
@@ -93,8 +138,11 @@ def estimate(
             row = entry_rows[depth] - entry_begins[depth] - base
             for j in range(begin, end):
                 w, count = words[j], counts[j]
-                above = count - numbers[depth, min(count, 3)] if rule == DISCOUNT else float(count)
-                p = above * scale + gamma * lower[depth - 1, w]
+                p = kept(rule, numbers[depth], count) * scale
+                if rule <= INTERPOLATED:
+                    p += gamma * lower[depth - 1, w]
+                elif rule == ADD_K and not leaf:  # not of the highest order: it only leads on
+                    p = 1.0 / numbers[depth, 1]
                 table_entries[row + j, 0] = w
                 entry_floats[row + j, 1] = min(0.0, log10(p))
                 if depth == D:
@@ -109,11 +157,9 @@ def estimate(
                 if depth == D - 1:
                     kids[w] = child
             at[depth] += 1
-            if depth < D:
-                deeper = depth + 1
-                if at[deeper] < node_bounds[1, deeper] and parents[deeper * room + at[deeper]] == node:
-                    depth = deeper
-                    continue
+            if not leaf:
+                depth = deeper
+                continue
             while depth > 1:  # the next of the same depth, or of the depth above, that belongs to the open one there
                 if at[depth] < node_bounds[1, depth] and parents[depth * room + at[depth]] == at[depth - 1] - 1:
                     break

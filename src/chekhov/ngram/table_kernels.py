@@ -183,3 +183,21 @@ def fill_rows(nodes, node_floats, entries, entry_floats, state, rows):
             for e in range(begin, end):
                 if 0 <= entries[e, 0] < V:
                     rows[b, entries[e, 0]] = entry_floats[e, 1]
+
+
+@kernel
+def probabilities_by_order(nodes, entries, entry_floats, starts, node, ids, p):
+    """p (order, T): what each suffix of the context says of each word, 0 for never; untouched: no such node."""
+    for t in range(len(ids)):
+        here, after, depth = node, 0, len(starts) - 2
+        while True:
+            while starts[depth] > here:
+                depth -= 1
+            e = find(nodes, entries, here, ids[t])
+            p[depth, t] = 10.0 ** entry_floats[e, 1] if e >= 0 else 0.0
+            if e >= 0 and after == 0:
+                after = bounded(nodes, entries[e, 2])
+            if here == 0:
+                break
+            here = shorter(nodes, here)
+        node = after

@@ -21,6 +21,7 @@ from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_token
 from chekhov.types import Ids, LanguageModel
 
 KINDS = ("chain", "ngram", *RECURRENT)
+NGRAM_SETTINGS = ("smoothing", "prune", "interpolate_unigrams", "k")
 UNITS = {"chain": "whitespace", "ngram": "words"}  # the nets read characters
 Note = Callable[[str], None]
 Paths = str | Path | Sequence[str | Path]
@@ -119,7 +120,9 @@ def train(
                 kind, corpus, found, ids, folder, seed=seed, training=training, note=noted, **settings
             )
         else:
-            model = TextModel(count(kind, found, ids, folder, note=noted, **settings), found, training)
+            model = TextModel(
+                count(kind, found, ids, folder, valid=corpus.valid, note=noted, **settings), found, training
+            )
             training["seconds"] = round(time.monotonic() - started, 3)
             training["cpu_seconds"] = round(time.process_time() - cpu_started, 3)
         for part, texts in (("valid", corpus.valid), ("test", corpus.test)):
@@ -155,11 +158,12 @@ def count(
     folder: Path,
     *,
     order: int | None = None,
-    smoothing: str = "modified-kneser-ney",
+    valid: Sequence[str] = (),
     note: Note = lambda message: None,
-    **unknown: Any,
+    **settings: Any,
 ) -> LanguageModel[Any]:
     """A chain (default order 1) or an n-gram (5, on characters 7, on bytes 9) from the ids of its training text."""
+    unknown = [name for name in settings if kind == "chain" or name not in NGRAM_SETTINGS]
     if unknown:
         raise UsageError(
             "E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h"
@@ -174,7 +178,8 @@ def count(
 
     default = {"characters": 7, "bytes": 9}.get(tokenizer.name, 5)
     order = default if order is None else order
-    model = train_ngram(ids, order=order, vocab_size=size, smoothing=smoothing, folder=folder)
+    held_out = tokenizer.encode_all(valid) if settings.get("smoothing") == "jelinek-mercer" else None
+    model = train_ngram(ids, order=order, vocab_size=size, valid_ids=held_out, folder=folder, **settings)
     for message in model.notes:
         note(message)
     return model
