@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chekhov.errors import ModelError, UsageError
-from chekhov.ngram import reference
+from chekhov.ngram import counting, reference
 from chekhov.ngram.model import NGram, NGramState, train_ngram
-from chekhov.ngram.smoothing import estimate_discounts
+from chekhov.ngram.smoothing import Options, estimate_discounts, smooth
 from chekhov.testing import check_language_model
 from chekhov.types import BOS, EOS
 
@@ -223,3 +223,27 @@ def test_a_long_text_read_in_pieces_scores_as_one_read_at_a_stretch(seed: int, o
         np.testing.assert_array_equal(one[0], two[0])
     assert orders.min() >= 1
     assert orders.max() <= order
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 6), st.integers(1, 200), st.booleans())
+def test_parts_and_files_count_as_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, order: int, per_part: int, keep_raw: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    ids = (rng.zipf(1.5, size=int(rng.integers(1, 600))) % 18 + 2).astype(np.int32)
+    ids[-1] = EOS
+    path = tmp_path_factory.mktemp("ids") / "ids"
+    ids.tofile(path)
+    flags: dict[str, Any] = {"order": order, "vocab_size": 20, "keep_raw": keep_raw}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "BLOCK", 7)
+        whole = list(counting.count_ngrams(ids, **flags))
+        parts = list(counting.count_ngrams(counting.IdFile(path, len(ids)), per_part=per_part, **flags))
+        np.testing.assert_array_equal(counting.IdFile(path, len(ids)).count(20), np.bincount(ids, minlength=20))
+    assert len(whole) == 1
+    assert [part.first_word for part in parts[1:]] == [part.last_word for part in parts[:-1]]
+    tables = [smooth(each, ids, 20, Options()) for each in (whole, parts)]
+    for one, two in ((getattr(table[0], name) for table in tables) for name in ("nodes", "entries", "starts")):
+        np.testing.assert_array_equal(one, two)
+    assert tables[0][1] == tables[1][1]

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.types import Ids
+from chekhov.types import EOS, Ids
 
 Ints = NDArray[np.int32]
 Sizes = NDArray[np.int64]
+TARGETS = 1 << 20  # of a part: what is sorted at once stays near the processor
+BLOCK = 1 << 20  # ids that are read at once
+
+
+@dataclass(frozen=True)
+class IdFile:
+    """The ids of a text that is too large for memory: int32 in a file, as many as ``length``; it ends with </s>."""
+
+    path: Path
+    length: int
+
+    def blocks(self, before: int) -> Iterator[tuple[Ints, int, int]]:
+        """As `blocks`, read one after the other."""
+        for start in range(0, self.length, BLOCK):
+            begin = max(0, start - before)
+            count = min(start + BLOCK, self.length) - begin
+            yield np.fromfile(self.path, np.int32, count, offset=4 * begin), start - begin, count
+
+    def count(self, vocab_size: int) -> Sizes:
+        """(V,): how often each id stands there."""
+        counts = np.zeros(vocab_size, np.int64)
+        for block, begin, _ in self.blocks(0):
+            counts += np.bincount(block[begin:], minlength=vocab_size)
+        return counts
 
 
 @dataclass
@@ -25,6 +52,7 @@ class Counts:
 
     first_word: int
     last_word: int
+    vocab_size: int
     room: int
     words: Ints
     counts: Ints
@@ -35,6 +63,29 @@ class Counts:
     nodes: Sizes  # (n,) nodes of each depth
     offsets: Sizes  # (n, buckets): the first node of each depth and bucket
     lost: Ints = field(default_factory=lambda: np.empty(0, np.int32))  # of each node, the counts that pruning took out
+
+    @classmethod
+    def empty(cls, order: int, room: int, vocab_size: int, *, keep_raw: bool) -> Counts:
+        words, counts, firsts, parents = (np.empty(order * room, np.int32) for _ in range(4))
+        raws = np.empty(order * room if keep_raw else 0, np.int32)
+        filled, nodes = np.zeros(order, np.int64), np.zeros(order, np.int64)
+        offsets = np.zeros((order, 0), np.int64)
+        return cls(0, 0, vocab_size, room, words, counts, raws, firsts, parents, filled, nodes, offsets)
+
+    def compact(self) -> Counts:
+        """A copy that is no larger than what it holds."""
+        order = len(self.filled)
+        room = int(max(self.filled.max(), self.nodes.max() + 1))
+        copy = Counts.empty(order, room, self.vocab_size, keep_raw=len(self.raws) > 0)
+        copy.first_word, copy.last_word, copy.offsets = self.first_word, self.last_word, self.offsets
+        copy.filled[:], copy.nodes[:] = self.filled, self.nodes
+        for d in range(1, order):
+            for name in ("words", "counts", "raws", "firsts", "parents"):
+                own, other = getattr(self, name), getattr(copy, name)
+                length = self.nodes[d] + 1 if name in ("firsts", "parents") else self.filled[d]
+                if len(own):
+                    other[d * room : d * room + length] = own[d * self.room : d * self.room + length]
+        return copy
 
     @property
     def depth(self) -> int:
@@ -52,25 +103,61 @@ class Counts:
         return array[d * self.room : d * self.room + self.filled[d]]
 
 
-def count_ngrams(ids: Ids, *, order: int, vocab_size: int, keep_raw: bool = False) -> Counts:
-    """ids (N,), </s> at the end of each sentence and no <s>. ``keep_raw``: how often each n-gram stands there, too."""
+def count_ngrams(
+    ids: Ids | IdFile, *, order: int, vocab_size: int, keep_raw: bool = False, per_part: int = TARGETS
+) -> Iterator[Counts]:
+    """ids (N,), </s> at the end of each sentence and no <s>. ``keep_raw``: how often each n-gram stands there, too.
+
+    The buckets come in parts of some ``per_part`` targets, in the order of their words.
+    """
     from chekhov.ngram import counting_kernels
 
-    words = np.asarray(ids, np.int32)
-    sizes = counting_kernels.bucket_sizes(words, vocab_size)
-    return count_part(words, sizes, 0, vocab_size, order=order, keep_raw=keep_raw)
+    sizes = np.zeros(vocab_size, np.int64)
+    for block, begin, end in blocks(ids, 1):
+        counting_kernels.add_bucket_sizes(block, begin, end, sizes)
+    bounds = part_bounds(sizes, per_part)
+    room = max(max(int(sizes[a:b].sum()), b - a) for a, b in pairwise(bounds)) + 1
+    work = Counts.empty(order, room, vocab_size, keep_raw=keep_raw)  # pages that are never written to take no memory
+    for first, last in pairwise(bounds):
+        yield count_part(ids, sizes[first:last], first, work).compact()
 
 
-def count_part(ids: Ints, sizes: Sizes, first: int, last: int, *, order: int, keep_raw: bool) -> Counts:
-    """The buckets first <= b < last; ``sizes`` (V,): how many targets each bucket of the whole text has."""
+def part_bounds(sizes: Sizes, per_part: int) -> list[int]:
+    """Between which words the parts begin and end."""
+    ends = np.cumsum(sizes)
+    bounds = [0]
+    while bounds[-1] < len(sizes):
+        before = ends[bounds[-1] - 1] if bounds[-1] else 0
+        bounds.append(max(int(np.searchsorted(ends, before + per_part, side="right")), bounds[-1] + 1))
+    return bounds
+
+
+def count_part(ids: Ids | IdFile, sizes: Sizes, first: int, work: Counts) -> Counts:
+    """The buckets of the words first, first + 1, ... with ``sizes`` targets each, counted in the arrays of ``work``."""
     from chekhov.ngram import counting_kernels
 
-    positions = counting_kernels.fill_buckets(ids, first, last, np.concatenate([[0], np.cumsum(sizes)]))
-    room = max(len(positions), last - first) + 1  # pages that are never written to take no memory
-    words, counts, firsts, parents = (np.empty(order * room, np.int32) for _ in range(4))
-    raws = np.empty(order * room if keep_raw else 0, np.int32)
-    filled, nodes = np.zeros(order, np.int64), np.zeros(order, np.int64)
-    offsets = np.zeros((order, last - first), np.int64)
-    counted = (words, counts, raws, firsts, parents, filled, nodes, offsets)
-    counting_kernels.count_buckets(ids, positions, sizes[first:last], first, len(sizes), room, counted)
-    return Counts(first, last, room, *counted)
+    D, vocab_size = work.depth, work.vocab_size
+    bits = vocab_size.bit_length()
+    words_each = min(D, 63 // bits)
+    keys = np.empty((-(-D // words_each), int(sizes.sum())), np.int64)
+    cursor = np.cumsum(sizes) - sizes
+    for block, begin, end in blocks(ids, D):
+        counting_kernels.fill_keys(block, begin, end, first, cursor, words_each, bits, D, keys)
+    work.first_word, work.last_word = first, first + len(sizes)
+    work.filled[:], work.nodes[:] = 0, 0
+    work.offsets = np.zeros((D + 1, len(sizes)), np.int64)
+    counting_kernels.count_buckets(keys, sizes, first, bits, words_each, vocab_size, work.room, work.counted)
+    return work
+
+
+def blocks(ids: Ids | IdFile, before: int) -> Iterator[tuple[Ints, int, int]]:
+    """The text in blocks, each with up to ``before`` words of the one before; and which targets are in it.
+
+    There is one target more than words where the text breaks off in a sentence: the context that it ends in is a node
+    like others, if nothing is known to follow.
+    """
+    if isinstance(ids, IdFile):
+        yield from ids.blocks(before)
+    else:
+        words = np.asarray(ids, np.int32)
+        yield words, 0, len(words) + int(len(words) > 0 and words[-1] != EOS)

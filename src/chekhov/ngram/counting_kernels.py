@@ -10,75 +10,45 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel, prefetch
+from chekhov.kernels.jit import inlined, kernel
 from chekhov.types import BOS, EOS
 
-AHEAD = 16  # how many positions ahead the text is asked for
 SMALL = 24  # runs that are sorted by insertion
 FEW = 12  # words that are looked for one by one
-
-
-@kernel
-def bit_length(number):
-    bits = 0
-    while number >> bits > 0:
-        bits += 1
-    return bits
-
-
-@inlined
-def targets(ids):
-    """How many there are: one more than words where the text breaks off in a sentence, for the context that it ends in
-    is a node like others, if nothing is known to follow."""
-    return len(ids) + (len(ids) > 0 and ids[-1] != EOS)
 
 
 @inlined
 def last_word(ids, i):
     """The last word of the context of target i: what stands before it, or <s>."""
-    if i == 0 or ids[i - 1] == EOS:
-        return BOS
-    return ids[i - 1]
+    return BOS if i == 0 or ids[i - 1] == EOS else ids[i - 1]
 
 
 @kernel
-def bucket_sizes(ids, vocab_size):
-    """How many targets have each word as the last of their context, (V,)."""
-    sizes = np.zeros(vocab_size, np.int64)
-    for i in range(targets(ids)):
+def add_bucket_sizes(ids, begin, end, sizes):
+    """Add to sizes (V,) how many of the targets begin ... end of a block of text have each word before them."""
+    for i in range(begin, end):
         sizes[last_word(ids, i)] += 1
-    return sizes
 
 
 @kernel
-def fill_buckets(ids, first, last, offsets):
-    """The positions of all targets of buckets first <= b < last, bucket by bucket. offsets (V + 1,)."""
-    base = offsets[first]
-    positions = np.empty(offsets[last] - base, np.int32)
-    cursor = offsets[first:last] - base
-    for i in range(targets(ids)):
-        b = last_word(ids, i)
-        if first <= b < last:
-            positions[cursor[b - first]] = i
-            cursor[b - first] += 1
-    return positions
+def fill_keys(ids, begin, end, first, cursor, words_each, bits, D, keys):
+    """Put the targets begin ... end of a block that belong to the buckets first, first + 1, ... where these go on.
 
-
-@kernel
-def pack_bucket(ids, positions, words_each, bits, places, keys):
-    """Into keys (K, m): x2, x3, ... and then w of each position, ``words_each`` ids to an integer, the first highest.
-
-    An id is stored as id + 1; 0 stands for what lies before the start of a sentence or after the end of the text.
-    ``places`` are in all, w's too.
+    cursor (buckets,): the next column of each bucket in keys (K, m); a column is x2, x3, ... x_D and w, ``words_each``
+    ids to an integer, the first highest. An id is stored as id + 1; 0 stands for what lies before the start of a
+    sentence, and for the target after the end of a text that breaks off. The block holds D words before ``begin``, or
+    the text begins with it.
     """
-    for j in range(len(positions)):
-        if j + AHEAD < len(positions):
-            prefetch(ids, positions[j + AHEAD])
-        i = positions[j]
+    for i in range(begin, end):
+        b = last_word(ids, i) - first
+        if not 0 <= b < len(cursor):
+            continue
+        column = cursor[b]
+        cursor[b] += 1
         here = i - 1  # the place of the last context word; -1 or an </s> is the <s> of this sentence
         key, filled, chunk = 0, 0, 0
-        for place in range(places):
-            if place == places - 1:
+        for place in range(D):
+            if place == D - 1:
                 value = ids[i] + 1 if i < len(ids) else 0
             elif here < 0 or ids[here] == EOS:
                 value = 0
@@ -87,8 +57,8 @@ def pack_bucket(ids, positions, words_each, bits, places, keys):
                 value = BOS + 1 if here < 0 or ids[here] == EOS else ids[here] + 1
             key = (key << bits) | value
             filled += 1
-            if filled == words_each or place == places - 1:
-                keys[chunk, j] = key << (bits * (words_each - filled))
+            if filled == words_each or place == D - 1:
+                keys[chunk, column] = key << (bits * (words_each - filled))
                 key, filled, chunk = 0, 0, chunk + 1
 
 
@@ -179,8 +149,8 @@ def word_at(keys, j, place, layout):
 
 
 @kernel
-def count_buckets(ids, positions, sizes, first_word, vocab_size, room, counted):
-    """Count the buckets of the words first_word, first_word + 1, ...: ``sizes`` targets each, at ``positions``.
+def count_buckets(keys, sizes, first_word, bits, words_each, vocab_size, room, counted):
+    """Count the buckets of the words first_word, first_word + 1, ...: keys (K, m) holds ``sizes`` targets of each.
 
     A context of d words is a node of depth d = 1 ... D (D = order - 1), and the words that follow it are its entries:
     words[e], counts[e] (see `close`) and, if it is not empty, raws[e]: how often they follow it. firsts[k]: where the
@@ -190,10 +160,7 @@ def count_buckets(ids, positions, sizes, first_word, vocab_size, room, counted):
     """
     _, _, _, firsts, parents, filled, nodes, offsets = counted
     D = len(filled) - 1
-    bits = bit_length(vocab_size)
-    words_each = min(D, 63 // bits)
     widest = sizes.max()
-    keys = np.empty(((D + words_each - 1) // words_each, widest), np.int64)
     order, spare = np.empty(widest, np.int32), np.empty(widest, np.int64)
     layout = np.empty((D, 3), np.int64)  # of each place: its row in keys, its shift there, and the mask of an id
     for place in range(D):
@@ -209,15 +176,15 @@ def count_buckets(ids, positions, sizes, first_word, vocab_size, room, counted):
         m = sizes[k]
         for d in range(1, D + 1):
             offsets[d, k] = nodes[d]
-        pack_bucket(ids, positions[done : done + m], words_each, bits, D, keys)
-        sort_bucket(keys[:, :m], order, spare, m, stack)
+        bucket = keys[:, done : done + m]
+        sort_bucket(bucket, order, spare, m, stack)
         done += m
         deepest = 1 if first_word + k == BOS else D
         opened = 0  # the depth of the deepest open node
         j = 0
         while j < m:
             shared = min(opened, 1)  # how many words of the open context this one has too
-            while 0 < shared < opened and word_at(keys, j, shared - 1, layout) == path[shared + 1]:
+            while 0 < shared < opened and word_at(bucket, j, shared - 1, layout) == path[shared + 1]:
                 shared += 1
             while opened > shared:
                 below = entries_before[opened], nodes_before[opened]
@@ -226,10 +193,10 @@ def count_buckets(ids, positions, sizes, first_word, vocab_size, room, counted):
             while opened < deepest and not (opened > 1 and path[opened] == BOS + 1):
                 opened += 1
                 if opened > 1:
-                    path[opened] = word_at(keys, j, opened - 2, layout)
+                    path[opened] = word_at(bucket, j, opened - 2, layout)
                 if opened < D:
                     entries_before[opened], nodes_before[opened] = filled[opened + 1], nodes[opened + 1]
-            j = add_leaf(opened, keys, j, m, bits, layout, room, counted)
+            j = add_leaf(opened, bucket, j, m, bits, layout, room, counted)
             opened -= 1
         if m == 0:
             firsts[room + nodes[1]], parents[room + nodes[1]] = filled[1], 0

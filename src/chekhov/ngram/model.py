@@ -158,7 +158,7 @@ def train_ngram(
     if any(thresholds) and len(ids) and ids[-1] != EOS:
         ids = np.append(ids, EOS)  # or a context would be rarer than the n-gram that it is
     keep_raw = any(thresholds) or smoothing not in ADJUSTED
-    parts = [count_ngrams(ids, order=order, vocab_size=vocab_size, keep_raw=keep_raw)] if order > 1 else []
+    parts = list(count_ngrams(ids, order=order, vocab_size=vocab_size, keep_raw=keep_raw)) if order > 1 else []
     options = Options(smoothing, thresholds, interpolate_unigrams, k, valid_ids)
     table, notes = smooth(parts, ids, vocab_size, options, folder)
     return NGram(table, smoothing, tuple(notes))
