@@ -11,7 +11,7 @@ import tempfile
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -143,6 +143,17 @@ def safetensors_header(shapes: Mapping[str, tuple[Any, tuple[int, ...]]]) -> tup
     return data, {name: len(data) + begin for name, begin in begins.items()}
 
 
+class NamelessFile:
+    """A file of ``folder`` for this process alone: no exit, not even a kill, leaves it behind."""
+
+    def __init__(self, folder: Path):
+        try:
+            self.file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this object
+        except OSError as error:
+            raise save_error(folder, error) from error
+        weakref.finalize(self, self.file.close)
+
+
 class ArrayFile:
     """A file of arrays that is filled piece by piece, for arrays that shall not stand in memory.
 
@@ -173,6 +184,7 @@ class ArrayFile:
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
+            self._file.close()
         except OSError as error:
             raise save_error(self._path, error) from error
         return read_arrays(self._path)

@@ -13,9 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chekhov.errors import ModelError, UsageError
+from chekhov.files import NamelessFile
 from chekhov.ngram import counting, reference
 from chekhov.ngram.model import NGram, NGramState, train_ngram
+from chekhov.ngram.pruning import check_thresholds
 from chekhov.ngram.smoothing import Options, estimate_discounts, smooth
+from chekhov.ngram.spilling import spill
 from chekhov.testing import check_language_model
 from chekhov.types import BOS, EOS
 
@@ -233,17 +236,23 @@ def test_parts_and_files_count_as_the_whole(
     rng = np.random.default_rng(seed)
     ids = (rng.zipf(1.5, size=int(rng.integers(1, 600))) % 18 + 2).astype(np.int32)
     ids[-1] = EOS
-    path = tmp_path_factory.mktemp("ids") / "ids"
-    ids.tofile(path)
+    folder = tmp_path_factory.mktemp("ids")
+    nameless = NamelessFile(folder)
+    nameless.file.write((np.where(ids == EOS, -1, ids - 3)).astype(np.int32).tobytes())
+    nameless.file.flush()
+    id_of = np.array([EOS, *range(3, 20)], np.int32)
     flags: dict[str, Any] = {"order": order, "vocab_size": 20, "keep_raw": keep_raw}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "BLOCK", 7)
-        whole = list(counting.count_ngrams(ids, **flags))
-        parts = list(counting.count_ngrams(counting.IdFile(path, len(ids)), per_part=per_part, **flags))
-        np.testing.assert_array_equal(counting.IdFile(path, len(ids)).count(20), np.bincount(ids, minlength=20))
+        whole = [part.compact() for part in counting.count_ngrams(ids, **flags)]
+        numbers = counting.IdFile(nameless, len(ids), id_of)
+        parts = list(spill(counting.count_ngrams(numbers, per_part=per_part, **flags), folder))
+        np.testing.assert_array_equal(numbers.count(20), np.bincount(ids, minlength=20))
     assert len(whole) == 1
     assert [part.first_word for part in parts[1:]] == [part.last_word for part in parts[:-1]]
-    tables = [smooth(each, ids, 20, Options()) for each in (whole, parts)]
+    options = Options(thresholds=check_thresholds("0,1", order) if keep_raw else [])
+    tables = [smooth(each, ids, 20, options, folder) for each in (whole, parts)]
+    assert list(folder.iterdir()) == []
     for one, two in ((getattr(table[0], name) for table in tables) for name in ("nodes", "entries", "starts")):
         np.testing.assert_array_equal(one, two)
     assert tables[0][1] == tables[1][1]

@@ -87,6 +87,10 @@ def ngram(
         ),
     ] = True,
     k: Annotated[float, typer.Option(help="What add-k adds to every count.")] = 1.0,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Count within 512M or 2G: with --tokens whitespace --split none."),
+    ] = None,
     tokens: Tokens = None,
     vocab_size: VocabSize = None,
     valid: Valid = [],  # noqa: B006

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from chekhov.errors import UsageError
 from chekhov.files import ArrayFile
 from chekhov.ngram.counting import Counts
+from chekhov.ngram.spilling import Spilled
 from chekhov.ngram.table import MOST, Ints, Table
 from chekhov.types import BOS, EOS
 
 Sizes = NDArray[np.int64]
+Parts = Sequence[Counts | Spilled]
 AT_ONCE = 1 << 18  # entries that are estimated before they are put away
 LARGE = 16 << 20  # bytes from which on a table goes into a file at once
 
@@ -49,7 +51,7 @@ class FileStore:
 
 
 def build_table(
-    parts: list[Counts], unigrams: NDArray[np.float64], rule: int, numbers: NDArray[np.float64], folder: Path | None
+    parts: Parts, unigrams: NDArray[np.float64], rule: int, numbers: NDArray[np.float64], folder: Path | None
 ) -> Table:
     """Every node and entry of the model, from the counts and p(w) of single words (V,).
 
@@ -78,7 +80,7 @@ def build_table(
         next_node, next_entry = starts[:-1].copy(), entry_starts[:-1].copy()
         next_node[0], next_entry[0] = 1, V
         for part in parts:
-            estimate_part(part, unigrams, rule, numbers, next_node, next_entry, children, store)
+            estimate_part(part.load(), unigrams, rule, numbers, next_node, next_entry, children, store)
     return store.table()
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chekhov.files import NamelessFile
 from chekhov.types import EOS, Ids
 
 Ints = NDArray[np.int32]
@@ -23,15 +23,18 @@ BLOCK = 1 << 20  # ids that are read at once
 class IdFile:
     """The ids of a text that is too large for memory: int32 in a file, as many as ``length``; it ends with </s>."""
 
-    path: Path
+    file: NamelessFile
     length: int
+    id_of: Ints | None = None  # where numbers stand in the file, from -1 on: the id of number k is id_of[k + 1]
 
     def blocks(self, before: int) -> Iterator[tuple[Ints, int, int]]:
         """As `blocks`, read one after the other."""
         for start in range(0, self.length, BLOCK):
             begin = max(0, start - before)
             count = min(start + BLOCK, self.length) - begin
-            yield np.fromfile(self.path, np.int32, count, offset=4 * begin), start - begin, count
+            self.file.file.seek(4 * begin)
+            block = np.fromfile(self.file.file, np.int32, count)
+            yield block if self.id_of is None else self.id_of[block + 1], start - begin, count
 
     def count(self, vocab_size: int) -> Sizes:
         """(V,): how often each id stands there."""
@@ -72,6 +75,14 @@ class Counts:
         offsets = np.zeros((order, 0), np.int64)
         return cls(0, 0, vocab_size, room, words, counts, raws, firsts, parents, filled, nodes, offsets)
 
+    def load(self) -> Counts:
+        """Itself: these counts are in memory."""
+        return self
+
+    def with_raw_counts(self) -> Counts:
+        """The same with how often each n-gram stands in the text in place of adjusted counts."""
+        return replace(self, counts=self.raws)
+
     def compact(self) -> Counts:
         """A copy that is no larger than what it holds."""
         order = len(self.filled)
@@ -108,7 +119,8 @@ def count_ngrams(
 ) -> Iterator[Counts]:
     """ids (N,), </s> at the end of each sentence and no <s>. ``keep_raw``: how often each n-gram stands there, too.
 
-    The buckets come in parts of some ``per_part`` targets, in the order of their words.
+    The buckets come in parts of some ``per_part`` targets, in the order of their words. A part is overwritten by the
+    next: keep a `Counts.compact` copy.
     """
     from chekhov.ngram import counting_kernels
 
@@ -119,7 +131,7 @@ def count_ngrams(
     room = max(max(int(sizes[a:b].sum()), b - a) for a, b in pairwise(bounds)) + 1
     work = Counts.empty(order, room, vocab_size, keep_raw=keep_raw)  # pages that are never written to take no memory
     for first, last in pairwise(bounds):
-        yield count_part(ids, sizes[first:last], first, work).compact()
+        yield count_part(ids, sizes[first:last], first, work)
 
 
 def part_bounds(sizes: Sizes, per_part: int) -> list[int]:

@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 
 from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.files import ArrayFile
-from chekhov.ngram.counting import count_ngrams
+from chekhov.ngram.building import Parts
+from chekhov.ngram.counting import TARGETS, IdFile, count_ngrams
 from chekhov.ngram.pruning import check_thresholds
 from chekhov.ngram.smoothing import ADJUSTED, PRUNABLE, SMOOTHINGS, Options, smooth
+from chekhov.ngram.spilling import spill
 from chekhov.ngram.table import Table, check_table, damaged
 from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
 
 MAX_ORDER = 16
 LN10 = np.float32(math.log(10))
 MAX_VOCAB_SIZE = 1 << 31
+BYTES_OF_A_TARGET = 80  # while it is counted, at order 5
 LONG = 1000  # tokens of one row that are worth cutting into pieces
 NO_NODES = np.empty((0, 0), np.int64)
 
@@ -123,7 +126,7 @@ class NGram:
 
 
 def train_ngram(
-    ids: Ids,
+    ids: Ids | IdFile,
     *,
     order: int,
     vocab_size: int,
@@ -133,6 +136,7 @@ def train_ngram(
     k: float = 1.0,
     valid_ids: Ids | None = None,
     folder: Path | None = None,
+    memory: int | None = None,
 ) -> NGram:
     """Count and smooth; ids (N,) with </s> at the end of each sentence (of each document, for characters).
 
@@ -142,6 +146,7 @@ def train_ngram(
     prune: for each order, the count up to which its n-grams are dropped (the last one for the orders that follow).
     interpolate_unigrams: or <unk> gets all that discounting has set free, as SRILM has it.
     folder: where a large table is written at once, so that it need not stand in memory.
+    memory: bytes that counting may take, beside the program and the vocabulary; the counts wait in ``folder``.
 
     Raises `UsageError` for an order outside 1 to 16, an unknown smoothing, or thresholds that fall.
     """
@@ -155,10 +160,25 @@ def train_ngram(
     if any(thresholds) and smoothing not in PRUNABLE:
         what = f"--prune with {smoothing}: what is taken out would be lost"
         raise UsageError("E-PRUNE-004", what, mend=f"--smoothing {', '.join(PRUNABLE)}")
-    if any(thresholds) and len(ids) and ids[-1] != EOS:
+    if any(thresholds) and not isinstance(ids, IdFile) and len(ids) and ids[-1] != EOS:
         ids = np.append(ids, EOS)  # or a context would be rarer than the n-gram that it is
     keep_raw = any(thresholds) or smoothing not in ADJUSTED
-    parts = list(count_ngrams(ids, order=order, vocab_size=vocab_size, keep_raw=keep_raw)) if order > 1 else []
+    parts: Parts = []
+    if order > 1:
+        per_part = targets_in(memory, vocab_size, order) if memory else TARGETS
+        counted = count_ngrams(ids, order=order, vocab_size=vocab_size, keep_raw=keep_raw, per_part=per_part)
+        plain = counted if smoothing in ADJUSTED else (part.with_raw_counts() for part in counted)
+        parts = list(spill(plain, folder)) if memory and folder else [part.compact() for part in plain]
     options = Options(smoothing, thresholds, interpolate_unigrams, k, valid_ids)
     table, notes = smooth(parts, ids, vocab_size, options, folder)
     return NGram(table, smoothing, tuple(notes))
+
+
+def targets_in(memory: int, vocab_size: int, order: int) -> int:
+    """How many targets may be counted at once. Raises `UsageError` where the vocabulary alone takes the memory."""
+    left = memory - vocab_size * 16 * order
+    if left < BYTES_OF_A_TARGET * 100_000:
+        least = (vocab_size * 16 * order + BYTES_OF_A_TARGET * 100_000 >> 20) + 1
+        what = f"--memory is too little for {vocab_size:,} words at order {order}"
+        raise UsageError("E-NGRAM-004", what, mend=f"give at least {least}M")
+    return left // BYTES_OF_A_TARGET

@@ -32,7 +32,7 @@ def check_thresholds(prune: str | Sequence[int], order: int) -> list[int]:
     return thresholds
 
 
-def prune_counts(part: Counts, thresholds: Sequence[int]) -> None:
+def prune_counts(part: Counts, thresholds: Sequence[int]) -> Counts:
     """Drop from ``part``, counted with ``keep_raw``, the n-grams of order n that stand thresholds[n - 1] times or less.
 
     What they counted is kept for the sums of their contexts (``lost``): it goes to the shorter context.
@@ -42,3 +42,4 @@ def prune_counts(part: Counts, thresholds: Sequence[int]) -> None:
     part.lost = np.zeros(len(part.firsts), np.int32)
     scratch = np.empty(part.room, np.int32), np.empty(part.room, np.int32)
     pruning_kernels.prune(part.counted, part.room, np.array([0, *thresholds], np.int64), *scratch, part.lost)
+    return part

@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import UsageError
-from chekhov.ngram.building import build_table
-from chekhov.ngram.counting import Counts
+from chekhov.ngram.building import Parts, build_table
+from chekhov.ngram.counting import IdFile
 from chekhov.ngram.pruning import prune_counts
+from chekhov.ngram.spilling import Spilled, spill
 from chekhov.ngram.table import Table
 from chekhov.types import BOS, UNK, Ids
 
@@ -59,36 +60,29 @@ class Options:
     valid_ids: Ids | None = None
 
 
-def smooth(parts: list[Counts], ids: Ids, vocab_size: int, options: Options, folder: Path | None = None) -> Smoothed:
+def smooth(parts: Parts, ids: Ids | IdFile, vocab_size: int, options: Options, folder: Path | None = None) -> Smoothed:
     """The table of the counts (see `building.build_table`), and what there is to note. The parts are changed.
 
-    Only the pruned need ``raws`` beside adjusted counts; all but `ADJUSTED` need them in place of these.
+    Where the smoothing is not one of `ADJUSTED`, their ``counts`` are how often the n-grams stand in the text.
     """
-    order, adjusted = (parts[0].depth + 1 if parts else 1), options.smoothing in ADJUSTED
-    for part in parts:
-        if not adjusted:
-            part.counts = part.raws
-    counts = unigram_counts(parts, ids, vocab_size, adjusted=adjusted)
+    order = parts[0].depth + 1 if parts else 1
+    counts = unigram_counts(parts, ids, vocab_size, adjusted=options.smoothing in ADJUSTED)
     rule, numbers, notes = rule_of(options, parts, counts, order)
     if any(options.thresholds):  # the discounts are those of all counts
-        for part in parts:
-            prune_counts(part, options.thresholds)
+        pruned = (prune_counts(part.load(), options.thresholds) for part in parts)
+        parts = list(spill(pruned, folder)) if folder and isinstance(parts[0], Spilled) else list(pruned)
     unigrams = estimate_unigrams(rule, numbers[0], counts, options.interpolate_unigrams, order)
     return build_table(parts, unigrams, rule, numbers, folder), notes
 
 
-def rule_of(
-    options: Options, parts: list[Counts], counts: NDArray[np.int64], order: int
-) -> tuple[int, Floats, list[str]]:
+def rule_of(options: Options, parts: Parts, counts: NDArray[np.int64], order: int) -> tuple[int, Floats, list[str]]:
     """The rule of `smoothing_kernels`, its numbers for each depth (order, NUMBERS), and notes."""
     from chekhov.ngram import smoothing_kernels as kernels
 
     numbers, name = np.zeros((order, kernels.NUMBERS)), options.smoothing
     if name in ("modified-kneser-ney", "kneser-ney", "absolute", "katz"):
         fallen = []
-        for d in range(order):
-            rows = [counts] if d == 0 else [part.row(part.counts, d) for part in parts]
-            t = np.sum([kernels.counts_of_counts(row, KATZ_LIMIT + 1) for row in rows], axis=0)
+        for d, t in enumerate(counts_of_counts(parts, counts, order)):
             estimate = {"katz": good_turing, "modified-kneser-ney": estimate_discounts}.get(name, one_discount)
             values, estimated = estimate(t)
             numbers[d, : len(values)] = values
@@ -114,6 +108,19 @@ def rule_of(
         numbers[:, 0], numbers[:, 1] = options.k, len(counts) - 1
         return kernels.ADD_K, numbers, []
     raise UsageError("E-NGRAM-001", f"the smoothing {name!r} is unknown", mend=f"one of {', '.join(SMOOTHINGS)}")
+
+
+def counts_of_counts(parts: Parts, counts: NDArray[np.int64], order: int) -> NDArray[np.int64]:
+    """t (order, KATZ_LIMIT + 2): how many n-grams of each order have the count 0, 1, 2, ..."""
+    from chekhov.ngram import smoothing_kernels as kernels
+
+    t = np.zeros((order, KATZ_LIMIT + 2), np.int64)
+    t[0] = kernels.counts_of_counts(counts, KATZ_LIMIT + 1)
+    for part in parts:
+        loaded = part.load()
+        for d in range(1, order):
+            t[d] += kernels.counts_of_counts(loaded.row(loaded.counts, d), KATZ_LIMIT + 1)
+    return t
 
 
 def estimate_unigrams(rule: int, numbers: Floats, counts: NDArray[np.int64], interpolate: bool, order: int) -> Floats:
@@ -158,16 +165,17 @@ def without_bos(p: Floats) -> Floats:
     return p
 
 
-def unigram_counts(parts: list[Counts], ids: Ids, vocab_size: int, *, adjusted: bool) -> NDArray[np.int64]:
+def unigram_counts(parts: Parts, ids: Ids | IdFile, vocab_size: int, *, adjusted: bool) -> NDArray[np.int64]:
     """(V,): in how many different contexts each word stands, or how often (where there are no contexts, always)."""
     if parts and adjusted:
-        return np.sum([np.bincount(part.row(part.words, 1), minlength=vocab_size) for part in parts], axis=0)
-    counts = np.bincount(ids, minlength=vocab_size)
+        loaded = (part.load() for part in parts)
+        return np.sum([np.bincount(part.row(part.words, 1), minlength=vocab_size) for part in loaded], axis=0)
+    counts = ids.count(vocab_size) if isinstance(ids, IdFile) else np.bincount(ids, minlength=vocab_size)
     counts[BOS] = 0
     return counts
 
 
-def fit_weights(parts: list[Counts], counts: NDArray[np.int64], valid_ids: Ids | None) -> Floats:
+def fit_weights(parts: Parts, counts: NDArray[np.int64], valid_ids: Ids | None) -> Floats:
     """lambda of each order in p_n = lambda_n c(h w) / c(h) + (1 - lambda_n) p_{n-1}, by EM on held-out text.
 
     (Jelinek & Mercer 1980.) Raises `UsageError` where there is no such text.

@@ -15,6 +15,7 @@ import chekhov
 from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.saving import locked, read_config
 from chekhov.tasks.corpus import Corpus, read_corpus
+from chekhov.tasks.out_of_core import check_settings, train_out_of_core
 from chekhov.tasks.text_model import RECURRENT, TextModel, load
 from chekhov.tokens.marks import LiteralUnk
 from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_tokenizer
@@ -65,6 +66,20 @@ def train(
     with ExitStack() as stack:
         folder = Path(out or stack.enter_context(tempfile.TemporaryDirectory(prefix="chekhov-")))
         check_free(folder, kind, anew=not (overwrite or settings.get("resume")))
+        memory = settings.pop("memory", None)
+        if memory is not None:
+            asked = {"valid": listed(valid), "test": listed(test), "lowercase": lowercase, "tokenizer": tokenizer}
+            asked |= {"encoding": encoding, "tokens": tokens if tokens != "whitespace" else "", "from": start_from}
+            asked |= {"split": split if split != "none" else ""}
+            check_settings(kind, asked)
+            with locked(folder):
+                model = train_out_of_core(
+                    listed(text), folder, vocab_size=vocab_size, literal_unk=literal_unk, note=note,
+                    record={"name": Path(out).name if out else kind, "command": command}, memory=memory,
+                    **settings,
+                )  # fmt: skip
+                model.save(folder)
+            return model
         corpus = read_corpus(
             listed(text),
             valid=listed(valid),

@@ -47,6 +47,14 @@ def read_bytes(path: str | Path) -> bytes | bytearray:
         raise _unreadable(name, error) from None
 
 
+def open_regular(path: str | Path, name: str) -> BinaryIO:
+    """A regular file, opened to be read; the errors are those of `read_bytes`."""
+    try:
+        return os.fdopen(_open_regular(path, name), "rb")
+    except OSError as error:
+        raise _unreadable(name, error) from None
+
+
 def _open_regular(path: str | Path, name: str) -> int:
     """A descriptor of ``path``, which is a regular file at this moment, whatever it is replaced by later."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

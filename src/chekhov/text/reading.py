@@ -53,7 +53,7 @@ def read_documents(
         raise UsageError("E-TEXT-023", "- is given twice, and standard input can be read once", mend="give one -")
     documents: list[Document] = []
     for source in sources:
-        paths, found = _expand(str(source))
+        paths, found = expand(str(source))
         kept = []
         for path in paths:
             try:
@@ -89,7 +89,7 @@ def _document(path: str, encoding: str | None, keep_bom: bool, note: Callable[[s
     return Document(name, text)
 
 
-def _expand(source: str) -> tuple[list[str], bool]:
+def expand(source: str) -> tuple[list[str], bool]:
     """(paths of files, whether they were found by searching). A name that exists is never taken for a pattern."""
     if source != "-" and "\0" not in source and os.path.isdir(source):  # noqa: PTH112 - Path("a/") would forget the slash
         return _files_of_folder(source), True

@@ -16,15 +16,18 @@ AT_FIRST = 1 << 16  # types that there is room for
 class Types:
     """The different tokens, numbered as they come: table[k] is hash, start and end of k in ``spellings``."""
 
-    def __init__(self, room: int, spellings: Bytes):
-        self.spellings, self.known = spellings, 0
+    def __init__(self, room: int, spellings: Bytes | None = None):
+        self.spellings = np.empty(16 * room, np.uint8) if spellings is None else spellings
+        self.known, self.spelt = 0, 0
         self.table = np.empty((room, 3), np.int64)
         self.slots = np.full(1 << (2 * room - 1).bit_length(), -1, np.int32)
 
-    def grow(self) -> None:
+    def grow(self, more: int) -> None:
+        """Room for as many types again, and for ``more`` bytes of spellings."""
         from chekhov.tokens import text_kernels
 
         self.table = np.concatenate([self.table, np.empty_like(self.table)])
+        self.spellings = np.concatenate([self.spellings, np.empty(len(self.spellings) + more, np.uint8)])
         self.slots = np.full(2 * len(self.slots), -1, np.int32)
         text_kernels.fill_slots(self.slots, self.table, self.known)
 
@@ -34,23 +37,23 @@ class Types:
 
         ids, at, filled = np.empty(len(text), np.int32), 0, 0
         while True:
-            at, written, self.known = text_kernels.read_tokens(
-                text, at, self.spellings, self.table, self.known, self.slots, learn, lines, ids[filled:]
+            at, written, self.known, self.spelt = text_kernels.read_tokens(
+                text, at, self.spellings, self.spelt, self.table, self.known, self.slots, learn, lines, ids[filled:]
             )
             filled += written
             if at >= len(text):
                 return ids[:filled]
-            self.grow()
+            self.grow(len(text) - at)
 
     def tokens(self) -> list[str]:
-        data = self.spellings.tobytes()
+        data = self.spellings[: self.spelt].tobytes()
         return [data[start:end].decode() for start, end in self.table[: self.known, 1:].tolist()]
 
 
 def count_tokens(document: str) -> dict[str, int]:
     """How often each token stands in a text. UnicodeEncodeError for a lone surrogate, here and below."""
     text = np.frombuffer(document.encode(), np.uint8)
-    types = Types(AT_FIRST, text)
+    types = Types(AT_FIRST)
     numbers = types.read(text, learn=True, lines=False)
     return dict(zip(types.tokens(), np.bincount(numbers, minlength=types.known).tolist(), strict=True))
 
@@ -60,7 +63,7 @@ def encode_tokens(tokens: Sequence[str], first_id: int, document: str, *, lines:
     from chekhov.tokens import text_kernels
 
     spelt = [token.encode() for token in tokens]
-    types = Types(max(1, len(spelt)), np.frombuffer(b"".join(spelt), np.uint8))
+    types = Types(max(1, len(spelt)), np.frombuffer(bytearray(b"".join(spelt)), np.uint8))
     types.known = len(spelt)
     own = types.table[: types.known]
     own[:, 2] = np.cumsum([len(token) for token in spelt])

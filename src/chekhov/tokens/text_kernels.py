@@ -65,11 +65,12 @@ def fill_slots(slots, types, known):
 
 
 @kernel
-def read_tokens(text, begin, spellings, types, known, slots, learn, lines, ids):
-    """Number the tokens of text[begin:]; returns (where it stopped, tokens and line ends written to ids, types known).
+def read_tokens(text, begin, spellings, spelt, types, known, slots, learn, lines, ids):
+    """Number the tokens of text[begin:]; returns (where it stopped, tokens and line ends written to ids, types known,
+    bytes of spellings used).
 
-    types (room, 3): hash, start, end of type k, which is spelt spellings[start:end]. With ``learn`` (``spellings`` is
-    ``text`` then) new types get the next number, and it stops where there may be no room for more; else they are
+    types (room, 3): hash, start, end of type k, which is spelt spellings[start:end]. With ``learn`` new types get the
+    next number and are spelt from ``spelt`` on, and it stops where there may be no room for more; else they are
     NOTHING - 1. ``slots``: a power of two of them, numbers of types or NOTHING, found by hash and compared byte by
     byte. ``lines``: LINE_END after each line. Tokens are looked up a batch at a time, so that none waits for memory.
     """
@@ -77,7 +78,7 @@ def read_tokens(text, begin, spellings, types, known, slots, learn, lines, ids):
     room = min(len(types), len(slots) // 2)
     batch = np.empty((BATCH, 3), np.int64)  # hash, start, end; start -1: the end of a line
     while i < end and not (learn and known + BATCH > room):
-        size = 0
+        size, before = 0, i
         while i < end and size < BATCH:
             width = blank(text, i, end)
             if width > 0:
@@ -94,6 +95,8 @@ def read_tokens(text, begin, spellings, types, known, slots, learn, lines, ids):
             batch[size, HASH], batch[size, END] = np.int64(key ^ (key >> np.uint64(29))), i
             prefetch(slots, batch[size, HASH] & mask)
             size += 1
+        if learn and spelt + i - before > len(spellings):
+            return before, written, known, spelt
         for t in range(size):
             number = slots[batch[t, HASH] & mask]
             if batch[t, START] >= 0 and number >= 0:
@@ -117,9 +120,12 @@ def read_tokens(text, begin, spellings, types, known, slots, learn, lines, ids):
                 number = NOTHING - 1
                 if learn:
                     number = known
-                    types[known, HASH], types[known, START], types[known, END] = key, start, start + length
+                    types[known, HASH], types[known, START], types[known, END] = key, spelt, spelt + length
+                    for j in range(length):
+                        spellings[spelt + j] = text[start + j]
+                    spelt += length
                     slots[slot] = known
                     known += 1
             ids[written] = number
             written += 1
-    return i, written, known
+    return i, written, known, spelt

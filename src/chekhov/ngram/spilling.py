@@ -1,0 +1,60 @@
+"""Counts that wait on disk: for texts whose n-grams do not fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from chekhov.files import NamelessFile, save_error
+from chekhov.ngram.counting import Counts, Ints, Sizes
+
+ARRAYS = ("words", "counts", "raws", "firsts", "parents", "lost")
+
+
+class Spilled:
+    """A part of the counts: its sizes are here, its arrays in a file without a name, which no exit leaves behind."""
+
+    def __init__(self, part: Counts, file: NamelessFile):
+        self.first_word, self.last_word, self.vocab_size = part.first_word, part.last_word, part.vocab_size
+        self.filled: Sizes = part.filled.copy()
+        self.nodes: Sizes = part.nodes.copy()
+        self.offsets, self.depth = part.offsets, part.depth
+        self._file, self._places = file, dict[tuple[str, int], tuple[int, int]]()
+        for name in ARRAYS:
+            for d in range(1, self.depth + 1):
+                array = row_of(part, name, d)
+                self._places[name, d] = file.file.seek(0, 2), len(array)
+                file.file.write(array.data)
+
+    def load(self) -> Counts:
+        room = int(max(self.filled.max(), self.nodes.max() + 1))
+        part = Counts.empty(self.depth + 1, room, self.vocab_size, keep_raw=self._places["raws", 1][1] > 0)
+        part.first_word, part.last_word, part.offsets = self.first_word, self.last_word, self.offsets
+        part.filled[:], part.nodes[:] = self.filled, self.nodes
+        if any(self._places["lost", d][1] for d in range(1, self.depth + 1)):
+            part.lost = np.empty(len(part.firsts), np.int32)
+        for (name, d), (place, length) in self._places.items():
+            if length:
+                self._file.file.seek(place)
+                getattr(part, name)[d * room : d * room + length] = np.fromfile(self._file.file, np.int32, length)
+        return part
+
+
+def row_of(part: Counts, name: str, d: int) -> Ints:
+    array = getattr(part, name)
+    if len(array) == 0:
+        return array
+    length = {"firsts": part.nodes[d] + 1, "parents": part.nodes[d], "lost": part.nodes[d]}.get(name, part.filled[d])
+    return array[d * part.room : d * part.room + int(length)]
+
+
+def spill(parts: Iterable[Counts], folder: Path) -> Iterator[Spilled]:
+    """Put each part away as it comes, in one file of ``folder``."""
+    file = NamelessFile(folder)
+    try:
+        for part in parts:
+            yield Spilled(part, file)
+    except OSError as error:
+        raise save_error(folder, error) from error

@@ -1,0 +1,123 @@
+"""An n-gram model of a text that is larger than memory: the text, its ids and its counts pass through files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import chekhov
+from chekhov.errors import TextError, UsageError
+from chekhov.files import NamelessFile
+from chekhov.ngram.counting import IdFile
+from chekhov.ngram.model import train_ngram
+from chekhov.tasks.text_model import TextModel
+from chekhov.text.blocks import read_blocks
+from chekhov.tokens.blanks import Types
+from chekhov.tokens.marks import LiteralUnk, check_lines
+from chekhov.tokens.vocabulary import RESERVED
+from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, from_word_counts
+from chekhov.types import BOS, EOS, UNK
+
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def parse_memory(memory: str | int) -> int:
+    """``512M``, ``2G`` or bytes, in bytes; M are MiB."""
+    text = str(memory).strip().upper().removesuffix("B").removesuffix("I")
+    number, unit = (text[:-1], text[-1]) if text and text[-1] in UNITS else (text, "")
+    if not number.isascii() or not number.isdigit() or int(number) == 0:
+        raise UsageError("E-RANGE-003", f"--memory {memory} is no size", mend="give 512M or 2G")
+    return int(number) * UNITS.get(unit, 1)
+
+
+def check_settings(kind: str, settings: dict[str, Any]) -> None:
+    """Raise `UsageError` for what cannot be done without the whole text at hand."""
+    if kind != "ngram":
+        raise UsageError("E-TRAIN-008", f"{kind} has no setting memory", mend=f"see chekhov train {kind} -h")
+    wrong = [f"--{name.replace('_', '-')} {value}" for name, value in settings.items() if value]
+    if wrong:
+        what = f"--memory reads the text once, block by block; not with {', '.join(wrong)}"
+        raise UsageError("E-MEMORY-003", what, mend="give --memory with --tokens whitespace --split none")
+
+
+def train_out_of_core(
+    sources: Sequence[str | Path],
+    folder: Path,
+    *,
+    memory: str | int,
+    vocab_size: int | None,
+    literal_unk: LiteralUnk,
+    record: dict[str, Any],
+    note: Callable[[str], None],
+    order: int | None = None,
+    **settings: Any,
+) -> TextModel:
+    """What `tasks.train.train` gives for an n-gram on whitespace without a split, within ``memory``.
+
+    The bound is on what the counts take; beside it stand the program (some 170 MB) and the vocabulary.
+    """
+    started, cpu_started = time.monotonic(), time.process_time()
+    bound = parse_memory(memory)
+    tokenizer, ids = number_text(sources, WhitespaceSettings(False, literal_unk, True), folder, vocab_size=vocab_size)
+    note(f"{ids.length:,} tokens and line ends, {tokenizer.vocabulary.size:,} types")
+    model = train_ngram(
+        ids, order=order or 5, vocab_size=tokenizer.vocabulary.size, folder=folder, memory=bound, **settings
+    )
+    names = [str(source) for source in sources]
+    training = {
+        **record,
+        "chekhov": chekhov.__version__,
+        "text": Path(names[0]).name if len(names) == 1 else f"{len(names)} texts",
+        "split": "none",
+        "split_by": "none",
+        "notes": list(model.notes),
+        "seconds": round(time.monotonic() - started, 3),
+        "cpu_seconds": round(time.process_time() - cpu_started, 3),
+    }
+    for message in model.notes:
+        note(message)
+    return TextModel(model, tokenizer, training, name=record["name"])
+
+
+def number_text(
+    sources: Sequence[str | Path], options: WhitespaceSettings, folder: Path, *, vocab_size: int | None
+) -> tuple[WhitespaceTokenizer, IdFile]:
+    """The tokenizer of a text in lines, tokens between blanks, and its ids in a file of ``folder`` without a name."""
+    types, counts = Types(1 << 17), np.zeros(0, np.int64)
+    nameless = NamelessFile(folder)
+    file = nameless.file
+    length, line = 0, 0
+    for block in read_blocks(sources):
+        line = check_marks(block, options, line)
+        numbers = types.read(np.frombuffer(block, np.uint8), learn=True, lines=True)
+        counts = np.concatenate([counts, np.zeros(types.known - len(counts), np.int64)])
+        counts += np.bincount(numbers[numbers >= 0], minlength=types.known)
+        file.write(numbers.data)
+        length += len(numbers)
+    if types.known == 0:
+        raise TextError("E-TOKEN-008", "the text has no tokens", mend="give more text")
+    spelt = types.tokens()
+    vocabulary, spelling = from_word_counts(
+        dict(zip(spelt, counts.tolist(), strict=True)), options.literal_unk, vocab_size=vocab_size, min_count=1
+    )
+    id_of = np.array([EOS, *vocabulary.ids(spelt)], np.int32)
+    if options.literal_unk == "unknown":
+        id_of[[i + 1 for i, token in enumerate(spelt) if token == RESERVED[UNK]]] = UNK
+    file.flush()
+    return WhitespaceTokenizer(vocabulary, spelling, options), IdFile(nameless, length, id_of)
+
+
+def check_marks(block: bytes, options: WhitespaceSettings, line: int) -> int:
+    """Raise `TextError` for a mark among the tokens, in lines that come after ``line``; returns the last line."""
+    refused = [RESERVED[BOS], RESERVED[EOS], *([RESERVED[UNK]] if options.literal_unk == "refuse" else [])]
+    if any(mark.encode() in block for mark in refused):
+        try:
+            check_lines(block.decode(), str.split, refused)
+        except TextError as error:
+            where = f"line {line + int(error.where.removeprefix('line ')):,}"
+            raise TextError(error.code, error.what, where=where, why=error.why, mend=error.mend) from None
+    return line + block.count(b"\n")
