@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Any
@@ -53,6 +54,10 @@ def main() -> None:
     if os.environ.get("CHEKHOV_DEBUG"):
         app()
         return
+    if not {"-q", "--quiet"} & set(sys.argv):
+        talk = logging.getLogger("chekhov")  # what the library has to say in the middle of things
+        talk.setLevel(logging.INFO)
+        talk.addHandler(logging.StreamHandler())
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except ChekhovError as error:

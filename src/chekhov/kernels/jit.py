@@ -7,6 +7,7 @@ Numba is not even loaded, at ``chekhov --help``.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,8 @@ def cache_folder() -> Path:
     return base / f"{chekhov.__version__}-{numba.__version__}-{hasher.hexdigest()}"
 
 
+if not cache_folder().is_dir():
+    logging.getLogger("chekhov").info("compiling kernels, once on this machine: some ten seconds")
 numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
 
 

@@ -1,0 +1,93 @@
+"""Text to a loadable 5-gram table, and scoring, beside KenLM: interleaved runs, printed as ratios (above 1: ours).
+
+    KENLM_BIN=.../bin python benchmarks/ngram.py PROSE.txt HELD_OUT.txt --runs 5
+
+KENLM_BIN is the folder of lmplz, build_binary and query; both texts are tokens between blanks, one sentence a line
+(prepare_prose.py). Each program runs in a process of its own, its start included; CPU seconds are user + system.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from machine import machine
+
+
+class Cost:
+    """Of one or more child processes."""
+
+    def __init__(self, *commands: list[str], stdin: Path | None = None):
+        before, started = os.times(), time.monotonic()
+        self.peak = 0
+        for command in commands:
+            with Path(stdin or os.devnull).open("rb") as source, Path(os.devnull).open("wb") as sink:
+                child = subprocess.Popen(command, stdin=source, stdout=sink, stderr=sink)
+                _, status, usage = os.wait4(child.pid, 0)
+                child.returncode = os.waitstatus_to_exitcode(status)
+            if child.returncode:
+                sys.exit(f"{command} ended with {child.returncode}")
+            self.peak = max(self.peak, usage.ru_maxrss >> 10)
+        after = os.times()
+        self.wall = time.monotonic() - started
+        self.cpu = after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("prose", type=Path)
+    parser.add_argument("held_out", type=Path)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--order", default="5")
+    options = parser.parse_args()
+    binaries = Path(os.environ["KENLM_BIN"])
+    chekhov = shutil.which("chekhov", path=str(Path(sys.executable).parent))
+    if chekhov is None:
+        sys.exit("chekhov is not installed beside this Python")
+    with tempfile.TemporaryDirectory() as folder:
+        arpa, binary, ours = f"{folder}/m.arpa", f"{folder}/m.bin", f"{folder}/m"
+        estimate = [str(binaries / "lmplz"), "-o", options.order, "--text", str(options.prose), "--arpa", arpa]
+        peers = {
+            "-S 4G": [[*estimate, "-S", "4G", "-T", folder], [str(binaries / "build_binary"), arpa, binary]],
+            "-S 1G": [[*estimate, "-S", "1G", "-T", folder], [str(binaries / "build_binary"), arpa, binary]],
+        }
+        train = [chekhov, "train", "ngram", str(options.prose), "-o", ours, "--order", options.order, "-q"]
+        train += ["--tokens", "whitespace", "--split", "none", "--overwrite"]
+        own = {"in memory": [train], "--memory 128M": [[*train, "--memory", "128M"]]}
+        Cost(train)  # compiles the kernels
+        costs: dict[str, list[Cost]] = {}
+        for _ in range(options.runs):
+            for name, commands in {**{f"lmplz {k}": v for k, v in peers.items()}, **own}.items():
+                costs.setdefault(name, []).append(Cost(*commands))
+        show("text to table", costs, "lmplz -S 4G")
+        scoring: dict[str, list[Cost]] = {}
+        program = f"import sys; sys.argv = ['chekhov', 'evaluate', {ours!r}, '--text', {str(options.held_out)!r}]"
+        program += "; from chekhov.cli.main import main; main()"
+        for _ in range(options.runs):
+            query = [str(binaries / "query"), "-v", "summary", binary]
+            scoring.setdefault("query", []).append(Cost(query, stdin=options.held_out))
+            scoring.setdefault("evaluate", []).append(Cost([sys.executable, "-c", program]))
+        show("scoring, the start of each program included", scoring, "query")
+    print(f"Measured on {machine()}.")
+
+
+def show(title: str, costs: dict[str, list[Cost]], base: str) -> None:
+    """Medians, and how many times the base's cost is ours."""
+    cpu = {name: statistics.median(cost.cpu for cost in runs) for name, runs in costs.items()}
+    wall = {name: statistics.median(cost.wall for cost in runs) for name, runs in costs.items()}
+    print(f"{title}\n{'':<16} {'CPU-s':>7} {'wall s':>7} {'MiB':>6} {'CPU':>6} {'wall':>6}")
+    for name, runs in costs.items():
+        peak = max(cost.peak for cost in runs)
+        ratios = f"{cpu[base] / cpu[name]:>5.2f}x {wall[base] / wall[name]:>5.2f}x"
+        print(f"{name:<16} {cpu[name]:>7.2f} {wall[name]:>7.2f} {peak:>6} {ratios}")
+
+
+if __name__ == "__main__":
+    main()
