@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chekhov.errors import ModelError, TextError
 from chekhov.tokens import whitespace
 from chekhov.tokens.blanks import count_tokens, encode_tokens
-from chekhov.tokens.tokenizer import train_tokenizer
+from chekhov.tokens.tokenizer import train_and_encode, train_tokenizer
 from chekhov.tokens.whitespace import WhitespaceSettings, train_whitespace
 from chekhov.types import EOS, UNK
 
@@ -163,3 +163,15 @@ def test_a_long_text_is_the_same_tokenizer_as_its_short_parts(monkeypatch: pytes
         tokenizer = train_whitespace([document, document], options, vocab_size=None, min_count=1)
         made.append((tokenizer.to_json(), tokenizer.encode(document[:-1]).tolist(), tokenizer.encode("").tolist()))
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("lines", [True, False])
+@pytest.mark.parametrize("literal_unk", ["word", "unknown"])
+def test_one_reading_gives_what_two_give(monkeypatch: pytest.MonkeyPatch, lines: bool, literal_unk: str) -> None:
+    documents = ["Мама мыла раму .\n\nрама <unk> мыла", "маму\xa0!\nмыла\n"]
+    flags = {"vocab_size": 9, "min_count": 1, "lowercase": True, "literal_unk": literal_unk, "lines": lines}
+    slow = train_tokenizer("whitespace", documents, **flags)
+    monkeypatch.setattr(whitespace, "LONG", 1)
+    tokenizer, ids = train_and_encode("whitespace", documents, **flags)
+    assert tokenizer.to_json() == slow.to_json()
+    assert ids.tolist() == slow.encode_all(documents).tolist()

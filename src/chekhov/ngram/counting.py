@@ -109,9 +109,15 @@ class Counts:
             self.words, self.counts, self.raws, self.firsts, self.parents, self.filled, self.nodes, self.offsets
         )  # fmt: skip
 
-    def row(self, array: Ints, d: int) -> Ints:
-        """The part of ``words``, ``counts`` or ``raws`` that belongs to depth d."""
-        return array[d * self.room : d * self.room + self.filled[d]]
+    def row(self, name: str, d: int) -> Ints:
+        """What the array ``name`` holds of depth d."""
+        array = getattr(self, name)
+        if len(array) == 0:
+            return array
+        length = {"firsts": self.nodes[d] + 1, "parents": self.nodes[d], "lost": self.nodes[d]}.get(
+            name, self.filled[d]
+        )
+        return array[d * self.room : d * self.room + int(length)]
 
 
 def count_ngrams(

@@ -117,9 +117,8 @@ def counts_of_counts(parts: Parts, counts: NDArray[np.int64], order: int) -> NDA
     t = np.zeros((order, KATZ_LIMIT + 2), np.int64)
     t[0] = kernels.counts_of_counts(counts, KATZ_LIMIT + 1)
     for part in parts:
-        loaded = part.load()
         for d in range(1, order):
-            t[d] += kernels.counts_of_counts(loaded.row(loaded.counts, d), KATZ_LIMIT + 1)
+            t[d] += kernels.counts_of_counts(part.row("counts", d), KATZ_LIMIT + 1)
     return t
 
 
@@ -168,8 +167,7 @@ def without_bos(p: Floats) -> Floats:
 def unigram_counts(parts: Parts, ids: Ids | IdFile, vocab_size: int, *, adjusted: bool) -> NDArray[np.int64]:
     """(V,): in how many different contexts each word stands, or how often (where there are no contexts, always)."""
     if parts and adjusted:
-        loaded = (part.load() for part in parts)
-        return np.sum([np.bincount(part.row(part.words, 1), minlength=vocab_size) for part in loaded], axis=0)
+        return np.sum([np.bincount(part.row("words", 1), minlength=vocab_size) for part in parts], axis=0)
     counts = ids.count(vocab_size) if isinstance(ids, IdFile) else np.bincount(ids, minlength=vocab_size)
     counts[BOS] = 0
     return counts

@@ -24,7 +24,7 @@ class Spilled:
         self._file, self._places = file, dict[tuple[str, int], tuple[int, int]]()
         for name in ARRAYS:
             for d in range(1, self.depth + 1):
-                array = row_of(part, name, d)
+                array = part.row(name, d)
                 self._places[name, d] = file.file.seek(0, 2), len(array)
                 file.file.write(array.data)
 
@@ -35,19 +35,16 @@ class Spilled:
         part.filled[:], part.nodes[:] = self.filled, self.nodes
         if any(self._places["lost", d][1] for d in range(1, self.depth + 1)):
             part.lost = np.empty(len(part.firsts), np.int32)
-        for (name, d), (place, length) in self._places.items():
+        for (name, d), (_, length) in self._places.items():
             if length:
-                self._file.file.seek(place)
-                getattr(part, name)[d * room : d * room + length] = np.fromfile(self._file.file, np.int32, length)
+                getattr(part, name)[d * room : d * room + length] = self.row(name, d)
         return part
 
-
-def row_of(part: Counts, name: str, d: int) -> Ints:
-    array = getattr(part, name)
-    if len(array) == 0:
-        return array
-    length = {"firsts": part.nodes[d] + 1, "parents": part.nodes[d], "lost": part.nodes[d]}.get(name, part.filled[d])
-    return array[d * part.room : d * part.room + int(length)]
+    def row(self, name: str, d: int) -> Ints:
+        """What the array ``name`` holds of depth d."""
+        place, length = self._places[name, d]
+        self._file.file.seek(place)
+        return np.fromfile(self._file.file, np.int32, length)
 
 
 def spill(parts: Iterable[Counts], folder: Path) -> Iterator[Spilled]:

@@ -18,8 +18,9 @@ from chekhov.tasks.text_model import TextModel
 from chekhov.text.blocks import read_blocks
 from chekhov.tokens.blanks import Types
 from chekhov.tokens.marks import LiteralUnk, check_lines
+from chekhov.tokens.tokenizer import check_literal_unk
 from chekhov.tokens.vocabulary import RESERVED
-from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, from_word_counts
+from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, from_types
 from chekhov.types import BOS, EOS, UNK
 
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -62,6 +63,7 @@ def train_out_of_core(
     """
     started, cpu_started = time.monotonic(), time.process_time()
     bound = parse_memory(memory)
+    check_literal_unk(literal_unk)
     tokenizer, ids = number_text(sources, WhitespaceSettings(False, literal_unk, True), folder, vocab_size=vocab_size)
     note(f"{ids.length:,} tokens and line ends, {tokenizer.vocabulary.size:,} types")
     model = train_ngram(
@@ -100,15 +102,9 @@ def number_text(
         length += len(numbers)
     if types.known == 0:
         raise TextError("E-TOKEN-008", "the text has no tokens", mend="give more text")
-    spelt = types.tokens()
-    vocabulary, spelling = from_word_counts(
-        dict(zip(spelt, counts.tolist(), strict=True)), options.literal_unk, vocab_size=vocab_size, min_count=1
-    )
-    id_of = np.array([EOS, *vocabulary.ids(spelt)], np.int32)
-    if options.literal_unk == "unknown":
-        id_of[[i + 1 for i, token in enumerate(spelt) if token == RESERVED[UNK]]] = UNK
+    tokenizer, id_of = from_types(types, counts, options, vocab_size=vocab_size, min_count=1)
     file.flush()
-    return WhitespaceTokenizer(vocabulary, spelling, options), IdFile(nameless, length, id_of)
+    return tokenizer, IdFile(nameless, length, id_of)
 
 
 def check_marks(block: bytes, options: WhitespaceSettings, line: int) -> int:

@@ -18,7 +18,7 @@ from chekhov.tasks.corpus import Corpus, read_corpus
 from chekhov.tasks.out_of_core import check_settings, train_out_of_core
 from chekhov.tasks.text_model import RECURRENT, TextModel, load
 from chekhov.tokens.marks import LiteralUnk
-from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_tokenizer
+from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_and_encode
 from chekhov.types import Ids, LanguageModel
 
 KINDS = ("chain", "ngram", *RECURRENT)
@@ -102,8 +102,9 @@ def train(
                 what = "--tokenizer brings its own tokens; --tokens, --vocab-size and --lowercase are of a new one"
                 raise UsageError("E-TOKEN-012", what, mend="give one or the other")
             found = read_tokenizer(Path(tokenizer))
+            ids = found.encode_all(corpus.train)
         else:
-            found = new_tokenizer(
+            found, ids = new_tokenizer(
                 corpus, kind, unit, vocab_size=vocab_size, lowercase=lowercase, literal_unk=literal_unk
             )
         training: dict[str, Any] = {
@@ -125,7 +126,6 @@ def train(
             training["notes"].append(message)
             note(message)
 
-        ids = found.encode_all(corpus.train)
         if len(ids) == 0:
             raise UsageError("E-TRAIN-007", "the training part of the text has no tokens", mend="give more text")
         if kind in RECURRENT:
@@ -208,10 +208,10 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 def new_tokenizer(
     corpus: Corpus, kind: str, unit: str, *, vocab_size: int | None, lowercase: bool, literal_unk: LiteralUnk
-) -> Tokenizer:
-    """A tokenizer made from the training part alone. Nets on words keep 20,000 types of count 2 and more."""
+) -> tuple[Tokenizer, Ids]:
+    """A tokenizer of the training part alone, and its ids. Nets on words keep 20,000 types of count 2 and more."""
     net_on_words = kind in RECURRENT and unit in ("words", "whitespace")
-    return train_tokenizer(
+    return train_and_encode(
         unit,
         corpus.train,
         vocab_size=20_000 if vocab_size is None and net_on_words else vocab_size,

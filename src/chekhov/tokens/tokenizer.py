@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from chekhov.errors import COPY_AGAIN, ModelError, TextError, UsageError, check_range
-from chekhov.tokens import storage
+from chekhov.tokens import storage, whitespace
 from chekhov.tokens.bytes import BYTES, ByteTokenizer
 from chekhov.tokens.characters import CharacterTokenizer, train_characters
 from chekhov.tokens.marks import LiteralUnk
@@ -93,8 +94,7 @@ def train_tokenizer(
 
     Raises `UsageError` for an unknown unit or setting, `TextError` for a text that cannot be read or has no tokens.
     """
-    if literal_unk not in ("word", "unknown", "refuse"):
-        raise UsageError("E-TOKEN-011", f"--literal-unk {literal_unk} is unknown", mend="give word, unknown or refuse")
+    check_literal_unk(literal_unk)
     for i, document in enumerate(documents, start=1):
         _check_surrogates(document, i)
     sizes: dict[str, Any] = {"vocab_size": vocab_size, "min_count": min_count}
@@ -119,6 +119,25 @@ def train_tokenizer(
             mend="give more text",
         )
     return tokenizer
+
+
+def check_literal_unk(literal_unk: str) -> None:
+    if literal_unk not in ("word", "unknown", "refuse"):
+        raise UsageError("E-TOKEN-011", f"--literal-unk {literal_unk} is unknown", mend="give word, unknown or refuse")
+
+
+def train_and_encode(unit: str, documents: Sequence[str], **settings: Any) -> tuple[Tokenizer, Ids]:
+    """`train_tokenizer`, and the ids of the documents; long ones are read once for both where that can be."""
+    if unit == "whitespace" and documents and all(len(document) >= whitespace.LONG for document in documents):
+        check_literal_unk(settings["literal_unk"])
+        options = WhitespaceSettings(settings["lowercase"], settings["literal_unk"], settings["lines"])
+        sizes = {name: settings[name] for name in ("vocab_size", "min_count")}
+        with suppress(UnicodeEncodeError):  # then `train_tokenizer` says where
+            tokenizer, ids = whitespace.train_and_encode(documents, options, **sizes)
+            if tokenizer.vocabulary.tokens:
+                return tokenizer, ids
+    found = train_tokenizer(unit, documents, **settings)
+    return found, found.encode_all(documents)
 
 
 def tokenizer_from_json(data: bytes, *, where: str) -> Tokenizer:

@@ -8,10 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from chekhov.errors import COPY_AGAIN, ModelError
+from chekhov.errors import COPY_AGAIN, ModelError, TextError
 from chekhov.tokens import marks, storage
-from chekhov.tokens.blanks import count_tokens, encode_tokens
+from chekhov.tokens.blanks import AT_FIRST, Types, count_tokens, encode_tokens
 from chekhov.tokens.spelling import SpellingModel, train_spelling
 from chekhov.tokens.vocabulary import RESERVED, Vocabulary
 from chekhov.types import BOS, EOS, UNK, Ids
@@ -131,6 +133,39 @@ def train_whitespace(
     counts = marks.count(lambda document: count(document, options), documents)
     vocabulary, spelling = from_word_counts(counts, options.literal_unk, vocab_size=vocab_size, min_count=min_count)
     return WhitespaceTokenizer(vocabulary, spelling, options)
+
+
+def train_and_encode(
+    documents: Sequence[str], options: WhitespaceSettings, *, vocab_size: int | None, min_count: int
+) -> tuple[WhitespaceTokenizer, Ids]:
+    """The tokenizer of long documents, and their ids: what `train_whitespace` and `encode_all` give, in one reading.
+
+    UnicodeEncodeError for a lone surrogate.
+    """
+    types, parts = Types(AT_FIRST), []
+    for number, document in enumerate(documents, start=1):
+        try:
+            text = checked(document, options)
+        except TextError as error:
+            raise marks.in_document(error, number, len(documents)) from error
+        if options.lines and text and not text.endswith("\n"):
+            text += "\n"
+        parts.append(types.read(np.frombuffer(text.encode(), np.uint8), learn=True, lines=options.lines))
+    numbers = np.concatenate([np.empty(0, np.int32), *parts])
+    counts = np.bincount(numbers[numbers >= 0], minlength=types.known)
+    tokenizer, id_of = from_types(types, counts, options, vocab_size=vocab_size, min_count=min_count)
+    return tokenizer, id_of[numbers + 1].astype(np.int64)
+
+
+def from_types(
+    types: Types, counts: NDArray[np.int64], options: WhitespaceSettings, *, vocab_size: int | None, min_count: int
+) -> tuple[WhitespaceTokenizer, NDArray[np.int32]]:
+    """The tokenizer of counted types, and id_of: the id of type k is id_of[k + 1], that of a line's end id_of[0]."""
+    spelt = types.tokens()
+    by_token = dict(zip(spelt, counts.tolist(), strict=True))
+    vocabulary, spelling = from_word_counts(by_token, options.literal_unk, vocab_size=vocab_size, min_count=min_count)
+    id_of = np.array([EOS, *vocabulary.ids(spelt)], np.int32)  # a literal <unk> that is no word has no id either
+    return WhitespaceTokenizer(vocabulary, spelling, options), id_of
 
 
 def from_word_counts(
