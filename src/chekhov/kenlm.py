@@ -127,8 +127,9 @@ class Model:
         types[:, 1] = np.concatenate([[0], types[:-1, 2]])
         spellings = np.frombuffer(b"".join(words), np.uint8)
         text_kernels.hash_types(spellings, types)
-        slots = np.full(1 << (2 * len(words)).bit_length(), -1, np.int32)
-        text_kernels.fill_slots(slots, types, len(words))
+        numbers = np.full(1 << (2 * len(words)).bit_length(), -1, np.int32)
+        text_kernels.fill_slots(numbers, types, len(words))
+        slots = np.stack([types[numbers, 0], numbers], axis=1)  # hash and number side by side: one look into memory
         table = self._table
         self._kept: list[NDArray[Any]] = [types, spellings, slots, np.ascontiguousarray(table.starts)]
         places = [table.nodes.ctypes.data, len(table.nodes), table.entries.ctypes.data, len(table.entries)]

@@ -12,7 +12,7 @@ from numba import carray
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from chekhov.kernels.jit import inlined, kernel
+from chekhov.kernels.jit import inlined, kernel, prefetch
 from chekhov.ngram.table_kernels import bounded, bounds, find, shorter
 from chekhov.types import BOS, EOS, UNK
 
@@ -46,7 +46,7 @@ def arrays(model):
 def word_id(model, text, begin, end):
     """The id of the word text[begin:end], `UNK` if it is none."""
     places = carray(pointer(model), 11, np.int64)
-    slots = carray(pointer(places[SLOTS]), places[SLOT_COUNT], np.int32)
+    slots = carray(pointer(places[SLOTS]), (places[SLOT_COUNT], 2), np.int64)
     words = carray(pointer(places[TYPES]), (places[TYPE_COUNT], 3), np.int64)
     spellings = carray(pointer(places[SPELLINGS]), max(1, words[len(words) - 1, 2]), np.uint8)
     key = np.uint64(0xCBF29CE484222325)
@@ -54,10 +54,13 @@ def word_id(model, text, begin, end):
         key = (key ^ np.uint64(text[i])) * np.uint64(0x100000001B3)
     full = np.int64(key ^ (key >> np.uint64(29)))
     slot = full & (len(slots) - 1)
-    while slots[slot] >= 0:
-        number = slots[slot]
+    while slots[slot, 1] >= 0:
+        if slots[slot, 0] != full:
+            slot = (slot + 1) & (len(slots) - 1)
+            continue
+        number = slots[slot, 1]
         start = words[number, 1]
-        if words[number, 0] == full and words[number, 2] - start == end - begin:
+        if words[number, 2] - start == end - begin:
             same = True
             for j in range(end - begin):
                 same = same and text[begin + j] == spellings[start + j]
@@ -72,10 +75,16 @@ def look_up(table, node, word):
     """(log10 p, the node after it, the order of the n-gram that it is the probability of)."""
     nodes, node_floats, entries, entry_floats, starts = table
     log10_p = np.float32(0.0)
+    prefetch(entries, (np.int64(word), 0))
+    prefetch(nodes, (np.int64(1 + word), 0))
+    suffix = np.int64(shorter(nodes, node))
+    prefetch(nodes, (suffix, 0))  # on the way while the entries come
     e = find(nodes, entries, node, word)
     while e < 0:
         log10_p += node_floats[node, 1]
-        node = shorter(nodes, node)
+        node = suffix
+        suffix = np.int64(shorter(nodes, node))
+        prefetch(nodes, (suffix, 0))
         e = find(nodes, entries, node, word)
     order = 1
     while node >= starts[order]:
