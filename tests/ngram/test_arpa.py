@@ -50,6 +50,7 @@ def test_a_small_file_scores_as_it_says(tmp_path: Path) -> None:
     found = model.score("мир мир чудо мир")
     expected = [-0.3, -0.9, -0.125 - 1.5, -0.75, -0.2]
     np.testing.assert_allclose(np.array(found.log_probs) / math.log(10), expected, atol=1e-6)
+    assert [token["order"] for token in found.as_json()["tokens"]] == [2, 2, 1, 1, 2]
 
 
 @pytest.mark.parametrize("name", ["rifle", "short"])

@@ -116,7 +116,8 @@ def test_watching_sees_the_text_that_is_returned(models: dict[str, Any]) -> None
 def test_json_of_a_score_has_the_documented_keys(models: dict[str, Any]) -> None:
     record = json.loads(json.dumps(models["ngram"][0].score("Ваня ж").as_json(), allow_nan=False))
     assert set(record) == {"schema", "text", "tokens", "total_log_prob", "perplexity"}
-    assert set(record["tokens"][0]) == {"token", "log_prob", "surprisal_bits", "oov"}
+    assert set(record["tokens"][0]) == {"token", "log_prob", "surprisal_bits", "oov", "order"}
+    assert set(models["lstm"][0].score("Ваня").as_json()["tokens"][0]) == {"token", "log_prob", "surprisal_bits", "oov"}
     assert [token["oov"] for token in record["tokens"]] == [False] * 5 + [True, False]
 
 

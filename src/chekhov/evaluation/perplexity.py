@@ -19,6 +19,7 @@ import numpy as np
 from chekhov.tokens.tokenizer import Tokenizer
 from chekhov.types import UNK, Ids, LanguageModel
 
+WARM_UP = 1_100  # tokens
 BLOCK = 1 << 16  # tokens scored at once
 
 
@@ -79,6 +80,8 @@ def evaluate(
     """Score every document of a corpus from the initial state."""
     started, cpu_started = time.monotonic(), time.process_time()
     documents = [tokenizer.encode(text) for text in texts]
+    for ids in documents[:1]:
+        token_log_probs(model, ids[:WARM_UP])  # what is loaded or compiled at the first use is no part of the speed
     encoded_in, encode_cpu = time.monotonic() - started, time.process_time() - cpu_started
     scored = [token_log_probs(model, ids) for ids in documents]
     seconds = time.monotonic() - started - encoded_in

@@ -30,6 +30,7 @@ class Score:
     tokens: list[str]
     log_probs: list[float]
     oov: list[bool]
+    orders: list[int] = field(default_factory=list)  # of an n-gram model: of the n-gram that each probability is of
 
     @property
     def total_log_prob(self) -> float:
@@ -52,6 +53,8 @@ class Score:
             {"token": token, "log_prob": finite(p), "surprisal_bits": finite(-p / math.log(2)), "oov": oov}
             for token, p, oov in rows
         ]
+        for token, order in zip(tokens, self.orders):
+            token["order"] = order
         totals = {"total_log_prob": finite(self.total_log_prob), "perplexity": finite(self.perplexity)}
         return {"schema": 1, "text": self.text, "tokens": tokens, **totals}
 
@@ -80,9 +83,13 @@ class TextModel:
     def score(self, text: str) -> Score:
         """The natural-log probability of every token of ``text``."""
         ids = self.tokenizer.encode(text)
-        log_probs = token_log_probs(self.model, ids).astype(np.float64)
-        tokens = self.tokenizer.segment(text)
-        return Score(text, tokens, log_probs.tolist(), (ids == UNK).tolist())
+        tokens, orders = self.tokenizer.segment(text), []
+        if hasattr(self.model, "score_with_orders"):
+            log_probs, found, _ = self.model.score_with_orders(self.model.initial_state(1), ids[None])
+            log_probs, orders = log_probs[0], found[0].tolist()
+        else:
+            log_probs = token_log_probs(self.model, ids)
+        return Score(text, tokens, log_probs.astype(np.float64).tolist(), (ids == UNK).tolist(), orders)
 
     def evaluate(self, texts: str | Sequence[str]) -> Evaluation:
         """The text, or each of several, as a document of a corpus."""
