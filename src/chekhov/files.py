@@ -189,18 +189,21 @@ class ArrayFile:
             raise save_error(self._path, error) from error
         return read_arrays(self._path)
 
-    def commit(self, folder: Path, prefix: str) -> tuple[str, StoredFile]:
-        """Give a copy of the file its name, as `write_arrays` would: a second name for the same bytes, if it can be."""
+    def commit(self, folder: Path, prefix: str, arrays: Arrays) -> tuple[str, StoredFile]:
+        """`write_arrays` of ``arrays``, which this file holds: a second name for the same bytes, if it can be had.
+
+        It cannot in another file system, nor once the file's own folder was swept: the arrays outlive it, mapped.
+        """
         path = self._path
-        with path.open("rb") as file:
-            stored = StoredFile(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
-        name = f"{prefix}-{stored.sha256[:8]}.safetensors"
+        link = folder / (path.name + "-link")
         try:
+            with path.open("rb") as file:
+                stored = StoredFile(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
             path.chmod(0o644)
-            link = folder / (path.name + "-link")
             os.link(path, link)
         except OSError:
-            return write_arrays(folder, prefix, read_arrays(path))
+            return write_arrays(folder, prefix, arrays)
+        name = f"{prefix}-{stored.sha256[:8]}.safetensors"
         commit(link, folder / name)
         remember(folder / name, stored)
         return name, stored

@@ -126,7 +126,7 @@ def save_folder(
     from chekhov import __version__
 
     make_folder(folder)
-    model_file, stored = file.commit(folder, "model") if file else write_arrays(folder, "model", arrays)
+    model_file, stored = file.commit(folder, "model", arrays) if file else write_arrays(folder, "model", arrays)
     tokenizer_file = "tokenizer.json"
     if (folder / tokenizer_file).is_file() and (folder / tokenizer_file).read_bytes() != tokenizer:
         tokenizer_file = f"tokenizer-{digest(tokenizer)[:8]}.json"  # the old one stays whole until the commit

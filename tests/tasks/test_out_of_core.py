@@ -10,6 +10,7 @@ import pytest
 
 import chekhov
 from chekhov.errors import ChekhovError
+from chekhov.ngram import building
 from chekhov.tasks.out_of_core import parse_memory
 from chekhov.text import blocks
 
@@ -41,6 +42,19 @@ def test_the_same_table_and_tokenizer(
     assert not [path for path in (tmp_path / "b").iterdir() if path.name.startswith(".tmp")]
 
 
+def test_a_large_table_is_saved_again_wherever_its_first_folder_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "LARGE", 0)
+    (tmp_path / "t.txt").write_text(text(400))
+    model = chekhov.train("ngram", tmp_path / "t.txt", tokens="whitespace", split="none")  # in a folder that is gone
+    model.save(tmp_path / "a")
+    model.save(tmp_path / "a")
+    model.save(tmp_path / "b")
+    for name in ("a", "b"):
+        assert chekhov.load(tmp_path / name).score("w1 w2").log_probs == model.score("w1 w2").log_probs
+
+
 def test_several_files_and_gz_are_one_text(tmp_path: Path) -> None:
     first, second = text(300), text(200)
     (tmp_path / "a.txt").write_text(first)
@@ -65,6 +79,8 @@ def test_several_files_and_gz_are_one_text(tmp_path: Path) -> None:
         (b"a b\n", {"split": "auto"}, "E-MEMORY-003 .*--split auto"),
         (b"a b\n", {"lowercase": True}, "E-MEMORY-003 .*--lowercase"),
         (b"a b\n", {"smoothing": "jelinek-mercer"}, "E-NGRAM-003"),
+        (b"a b\n", {"order": 0}, "order is 0"),
+        (b"a b\n", {"hidden_size": 4}, "E-TRAIN-008 ngram has no setting hidden_size"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -9,7 +9,7 @@ from chekhov.types import LanguageModel
 
 KINDS = {
     "chain": "A Markov chain (order = words of context)",
-    "ngram": "An interpolated modified Kneser-Ney n-gram model (order = n)",
+    "ngram": "An n-gram language model (order = n)",
     "window": "A fixed-window neural language model",
     "elman": "A simple recurrent (Elman) language model",
     "gru": "A gated recurrent unit language model",

@@ -67,7 +67,12 @@ def train_out_of_core(
     tokenizer, ids = number_text(sources, WhitespaceSettings(False, literal_unk, True), folder, vocab_size=vocab_size)
     note(f"{ids.length:,} tokens and line ends, {tokenizer.vocabulary.size:,} types")
     model = train_ngram(
-        ids, order=order or 5, vocab_size=tokenizer.vocabulary.size, folder=folder, memory=bound, **settings
+        ids,
+        order=5 if order is None else order,
+        vocab_size=tokenizer.vocabulary.size,
+        folder=folder,
+        memory=bound,
+        **settings,
     )
     names = [str(source) for source in sources]
     training = {

@@ -72,6 +72,7 @@ def train(
             asked |= {"encoding": encoding, "tokens": tokens if tokens != "whitespace" else "", "from": start_from}
             asked |= {"split": split if split != "none" else ""}
             check_settings(kind, asked)
+            check_known(kind, [name for name in settings if name not in ("order", *NGRAM_SETTINGS)])
             with locked(folder):
                 model = train_out_of_core(
                     listed(text), folder, vocab_size=vocab_size, literal_unk=literal_unk, note=note,
@@ -179,10 +180,7 @@ def count(
 ) -> LanguageModel[Any]:
     """A chain (default order 1) or an n-gram (5, on characters 7, on bytes 9) from the ids of its training text."""
     unknown = [name for name in settings if kind == "chain" or name not in NGRAM_SETTINGS]
-    if unknown:
-        raise UsageError(
-            "E-TRAIN-008", f"{kind} has no setting {', '.join(unknown)}", mend=f"see chekhov train {kind} -h"
-        )
+    check_known(kind, unknown)
     size = tokenizer.vocabulary.size
     if kind == "chain":
         from chekhov.ngram.chain import train_chain
@@ -198,6 +196,12 @@ def count(
     for message in model.notes:
         note(message)
     return model
+
+
+def check_known(kind: str, unknown: list[str]) -> None:
+    if unknown:
+        what, mend = f"{kind} has no setting {', '.join(unknown)}", f"see chekhov train {kind} -h"
+        raise UsageError("E-TRAIN-008", what, mend=mend)
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
