@@ -11,7 +11,7 @@ import pytest
 import chekhov
 from chekhov.errors import ChekhovError
 from chekhov.ngram import building
-from chekhov.tasks.out_of_core import parse_memory
+from chekhov.tasks.memory import parse_memory
 from chekhov.text import blocks
 
 
@@ -101,3 +101,60 @@ def test_a_broken_gz_and_sizes(tmp_path: Path) -> None:
     assert [parse_memory(size) for size in ("512M", "2G", "64K", "1000", "1GiB", "3mb")] == [
         512 << 20, 2 << 30, 64 << 10, 1000, 1 << 30, 3 << 20
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("tokens", ["characters", "words", "whitespace", "bytes"])
+def test_a_net_on_a_text_read_block_by_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tokens: str
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "t.txt").write_text(text(9000))
+    notes: list[str] = []
+
+    def train(name: str, memory: str | None) -> chekhov.tasks.text_model.TextModel:
+        flags = {"size": "small", "hidden_size": 8, "epochs": 2, "sequence_length": 200, "quiet": True}
+        out = tmp_path / name
+        return chekhov.train(
+            "elman", tmp_path / "t.txt", out=out, tokens=tokens, memory=memory, note=notes.append, **flags
+        )
+
+    inside, outside = train("a", None), train("b", "1M")
+    assert inside.tokenizer.digest == outside.tokenizer.digest
+    for name, array in inside.model.arrays().items():
+        np.testing.assert_array_equal(array, outside.model.arrays()[name])
+    same = ("text_digest", "split", "test")
+    timed = ("model", "tokens_per_second", "seconds", "cpu_seconds")
+    for key in same:
+        one, other = inside.training[key], outside.training[key]
+        if isinstance(one, dict):
+            one, other = ({k: v for k, v in d.items() if k not in timed} for d in (one, other))
+        assert one == other
+    small = outside.tokenizer.vocabulary.size <= 256
+    [ids] = (tmp_path / "cache/chekhov/ids").glob("*.uint8" if small else "*.uint16")
+    made = ids.stat().st_mtime_ns
+    again = train("c", "1M")
+    assert ids.stat().st_mtime_ns == made
+    assert sum("are there from before" in note for note in notes) == 1
+    ids.write_bytes(ids.read_bytes()[:-1] + b"?")
+    damaged = train("d", "1M")
+    assert ids.stat().st_mtime_ns != made
+    for name, array in inside.model.arrays().items():
+        np.testing.assert_array_equal(array, again.model.arrays()[name])
+        np.testing.assert_array_equal(array, damaged.model.arrays()[name])
+
+
+def test_the_net_says_where_a_mark_stands_and_where_the_cache_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    lines = text(3000).split("\n")
+    lines[1300] = "w1 </s>"
+    (tmp_path / "t.txt").write_text("\n".join(lines))
+    where = r"E-TOKEN-006 .*t\.txt, line 1,301"
+    with pytest.raises(ChekhovError, match=where):
+        chekhov.train("elman", tmp_path / "t.txt", tokens="whitespace", memory="4K", quiet=True)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(ChekhovError, match=r"E-CACHE-001 .*XDG_CACHE_HOME"):
+        chekhov.train("elman", tmp_path / "t.txt", memory="4K", quiet=True)

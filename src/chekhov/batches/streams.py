@@ -9,6 +9,8 @@ import numpy as np
 from chekhov.errors import UsageError
 from chekhov.types import BOS, EOS, Ids
 
+SEARCHED = 1 << 14  # ids that are looked through at once
+
 
 class Batch(NamedTuple):
     inputs: Ids  # (B, T)
@@ -21,7 +23,8 @@ class Streams:
 
     Each row starts as a text does, with <s> from the neutral state, and where sentences are short at the beginning of
     one. The tail of fewer than B tokens that does not fill a row is left out; every epoch after the first cuts the rows
-    elsewhere (the text rotated by a draw from ``seed``). `batch` is a function of the step alone: nothing to save.
+    elsewhere (the text rotated by a draw from ``seed``). `batch` is a function of the step alone: nothing to save. Of
+    ``ids`` it reads no more than the batch: they may be a file that is mapped into memory.
     """
 
     def __init__(self, ids: Ids, *, batch_size: int, sequence_length: int, seed: int = 0):
@@ -35,25 +38,37 @@ class Streams:
         self.batch_size = max(1, min(batch_size, len(ids) // sequence_length))
         self.row_length = len(ids) // self.batch_size
         self.windows = -(-self.row_length // sequence_length)  # per epoch
-        self._epoch, self._rows = -1, np.empty((0, 0), np.int64)
+        self._epoch, self._shift, self._starts = -1, 0, np.zeros(0, np.int64)
 
     def batch(self, step: int) -> Batch:
         """The batch of a step; step counts from 0 over all epochs."""
         epoch, window = divmod(step, self.windows)
         if epoch != self._epoch:
-            self._epoch, self._rows = epoch, self._cut(epoch)
-        start = window * self.sequence_length
-        piece = self._rows[:, start : start + self.sequence_length + 1]
-        return Batch(piece[:, :-1], piece[:, 1:], window == 0)
+            self._epoch = epoch
+            self._cut(epoch)
+        first = window * self.sequence_length
+        last = min(first + self.sequence_length, self.row_length)
+        places = self._starts[:, None] + np.arange(first - 1, last)
+        read = self._read(places)
+        if window == 0:
+            read[:, 0] = BOS
+        return Batch(read[:, :-1], read[:, 1:], window == 0)
 
-    def _cut(self, epoch: int) -> Ids:
-        shift = 0 if epoch == 0 else int(np.random.default_rng([self.seed, epoch]).integers(len(self.ids)))
-        text = np.roll(self.ids, -shift)
+    def _read(self, places: Ids) -> Ids:
+        """The ids at these places of the text as this epoch reads it: rotated."""
+        return self.ids[(places + self._shift) % len(self.ids)].astype(np.int64)
+
+    def _cut(self, epoch: int) -> None:
+        length = len(self.ids)
+        self._shift = 0 if epoch == 0 else int(np.random.default_rng([self.seed, epoch]).integers(length))
         starts = np.arange(self.batch_size) * self.row_length
-        beginnings = 1 + np.flatnonzero(text[:-1] == EOS)
-        if len(beginnings):
-            following = beginnings[np.minimum(np.searchsorted(beginnings, starts), len(beginnings) - 1)]
-            near = (following >= starts) & (following - starts < self.row_length // 4)
-            starts = np.where((starts > 0) & near, following, starts)
-        places = (starts[:, None] + np.arange(self.row_length)) % len(text)
-        return np.concatenate([np.full((self.batch_size, 1), BOS, np.int64), text[places]], axis=1)
+        self._starts = np.array([0, *map(self._beginning, starts[1:].tolist())])
+
+    def _beginning(self, start: int) -> int:
+        """The beginning of a sentence, if there is one in the first quarter of the row at ``start``; else ``start``."""
+        last = min(start - 1 + self.row_length // 4, len(self.ids) - 1)
+        for begin in range(start - 1, last, SEARCHED):
+            ends = np.flatnonzero(self._read(np.arange(begin, min(begin + SEARCHED, last))) == EOS)
+            if len(ends):
+                return begin + int(ends[0]) + 1
+        return start

@@ -39,7 +39,7 @@ def demo(
     size = sum(map(len, corpus.train))
     say(f"{corpus.name}: {size:,} characters to train on, split {corpus.split}")
     models = train_all(text, corpus, Path(out), seed=seed, time=time, say=say, note=note)
-    held_out = corpus.test or corpus.valid or corpus.train
+    held_out = corpus.test or corpus.valid or list(corpus.train)
     part = (
         f"held-out part ({corpus.split})"
         if corpus.test or corpus.valid

@@ -140,6 +140,10 @@ def options_of_every_net(
     start_from: Annotated[
         str | None, typer.Option("--from", metavar="DIR", help="Begin with the weights and tokens of this model.")
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="A text that would take more is read block by block. [half of what is free]"),
+    ] = None,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the loss curves: .svg, .png or .pdf.")] = None,
     tensorboard: Annotated[str | None, typer.Option(metavar="DIR", help="Write logs for TensorBoard.")] = None,
     tokens: Tokens = None,

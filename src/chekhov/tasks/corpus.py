@@ -9,20 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from chekhov.errors import UsageError
+from chekhov.tasks.memory import memory_for_text
+from chekhov.text.large import LargeText, text_bytes
 from chekhov.text.pydocs import pydocs
 from chekhov.text.reading import Document, read_documents
 from chekhov.text.splits import split_documents
 
 PYDOCS = "demo:pydocs"
+MEMORY_OF_A_BYTE = 16  # bytes that text, documents and int64 ids take for each byte of a file, at their peak
 Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """``floor``: nats per token that no model can beat, where the text is generated and its entropy known."""
+    """``train`` can be iterated over again and again; its documents are in memory unless it is a `LargeText`.
+
+    ``floor``: nats per token that no model can beat, where the text is generated and its entropy known.
+    """
 
     name: str
-    train: list[str]
+    train: list[str] | LargeText
     valid: list[str]
     test: list[str]
     split: str
@@ -30,8 +36,15 @@ class Corpus:
     floor_bits_per_character: float | None = None
 
     @property
+    def characters(self) -> int:
+        """Of the training part."""
+        return self.train.characters if isinstance(self.train, LargeText) else sum(map(len, self.train))
+
+    @property
     def digest(self) -> str:
         """BLAKE2b of the training text: what a resumed run must find again."""
+        if isinstance(self.train, LargeText):
+            return self.train.digest
         hasher = hashlib.blake2b(digest_size=16)
         for text in self.train:
             hasher.update(text.encode() + b"\0")
@@ -47,9 +60,13 @@ def read_corpus(
     seed: int = 0,
     encoding: str | None = None,
     keep_bom: bool = False,
+    memory: int | None = None,
     note: Note = lambda message: None,
 ) -> Corpus:
-    """Read and split; separate ``valid`` and ``test`` texts take the place of a split unless one is asked for."""
+    """Read and split; separate ``valid`` and ``test`` texts take the place of a split unless one is asked for.
+
+    memory: a training text in UTF-8 that would take more bytes than so many is read block by block, as a `LargeText`.
+    """
     names = [str(source) for source in sources]
     if any(name.startswith("demo:") for name in names) and names != [PYDOCS]:
         if len(names) > 1 or valid or test or split:
@@ -66,12 +83,20 @@ def read_corpus(
         documents = read_documents(paths, encoding=encoding, keep_bom=keep_bom, note=note)
         return [document.text for document in documents]
 
+    default = "none" if valid or test else "auto"
+    needed = MEMORY_OF_A_BYTE * text_bytes(sources)
+    if memory is not None and needed > memory and names != [PYDOCS] and "-" not in names and not encoding:
+        note(f"the text would take some {needed / 2**30:.1f} GiB of memory: it is read block by block")
+        large = LargeText(sources, split=split or default, seed=seed, note=note)
+        name = Path(names[0]).name if len(names) == 1 else f"{len(large.paths)} documents"
+        described = large.description if split or default == "auto" else "valid and test given apart"
+        held_out_texts = read(valid) if valid else large.valid, read(test) if test else large.test
+        return Corpus(name, large, *held_out_texts, described)
     if names == [PYDOCS]:
         documents = [Document(PYDOCS, pydocs())]
     else:
         documents = read_documents(sources, encoding=encoding, keep_bom=keep_bom, note=note)
     name = Path(names[0]).name if len(names) == 1 else f"{len(documents)} documents"
-    default = "none" if valid or test else "auto"
     cut = split_documents(documents, split or default, seed=seed)
     parts = [[document.text for document in part] for part in (cut.train, cut.valid, cut.test)]
     described = cut.description if split or default == "auto" else "valid and test given apart"
@@ -93,6 +118,7 @@ def held_out(
         seed=training.get("seed", 0),
         encoding=encoding,
         keep_bom=whole,
+        memory=memory_for_text(),
         note=note,
     )
     texts = {"valid": corpus.valid, "test": corpus.test}[part]

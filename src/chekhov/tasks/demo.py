@@ -56,7 +56,7 @@ def train_all(text: str, corpus: Corpus, out: Path, *, seed: int, time: str, say
         model.name = name
         models.append(model)
     say(f"{steps}/{steps} mixture of n-gram and LSTM ...")
-    mixture = mix([ngram, models[-1]], corpus.valid or corpus.train)
+    mixture = mix([ngram, models[-1]], corpus.valid or list(corpus.train))
     mixture.save(out / "mixture")
     shares = mixture.training["weights"].values()
     mixture.name = "mixture " + " + ".join(f"{share:.2f}" for share in shares)

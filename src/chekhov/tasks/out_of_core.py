@@ -14,6 +14,7 @@ from chekhov.errors import TextError, UsageError
 from chekhov.files import NamelessFile
 from chekhov.ngram.counting import IdFile
 from chekhov.ngram.model import train_ngram
+from chekhov.tasks.memory import parse_memory
 from chekhov.tasks.text_model import TextModel
 from chekhov.text.blocks import read_blocks
 from chekhov.tokens.blanks import Types
@@ -22,17 +23,6 @@ from chekhov.tokens.tokenizer import check_literal_unk
 from chekhov.tokens.vocabulary import RESERVED
 from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, from_types
 from chekhov.types import BOS, EOS, UNK
-
-UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-def parse_memory(memory: str | int) -> int:
-    """``512M``, ``2G`` or bytes, in bytes; M are MiB."""
-    text = str(memory).strip().upper().removesuffix("B").removesuffix("I")
-    number, unit = (text[:-1], text[-1]) if text and text[-1] in UNITS else (text, "")
-    if not number.isascii() or not number.isdigit() or int(number) == 0:
-        raise UsageError("E-RANGE-003", f"--memory {memory} is no size", mend="give 512M or 2G")
-    return int(number) * UNITS.get(unit, 1)
 
 
 def check_settings(kind: str, settings: dict[str, Any]) -> None:

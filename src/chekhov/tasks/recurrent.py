@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chekhov.recurrent.language_model import RecurrentLM
 
 BASELINES = ((1, "unigram"), (3, "3-gram Kneser-Ney"))
+BASELINE_TOKENS = 1 << 24  # of a longer text the baselines count the beginning
 SAMPLE_TOKENS = {"characters": 120, "bytes": 160, "bpe": 40}  # else 25
 SIZES = {
     "small": {"hidden_size": 128, "embedding_size": 64, "num_layers": 1},
@@ -124,7 +125,7 @@ def train_recurrent(
     if len(valid_ids) < 2:
         note("the text is too short for a validation part: the best model is chosen on the training text")
         valid_ids = ids
-    per_token = sum(map(len, corpus.train)) / len(ids)
+    per_token = corpus.characters / len(ids)
     with Watcher(quiet=quiet) as watcher, tensorboard_writer(tensorboard) as write:
         if baselines and not resume:
             for line in baseline_lines(ids, valid_ids, tokenizer, per_token):
@@ -233,6 +234,9 @@ def baseline_lines(ids: Ids, valid_ids: Ids, tokenizer: Tokenizer, characters_pe
     from chekhov.ngram.model import train_ngram
 
     lines = []
+    if len(ids) > BASELINE_TOKENS:
+        ids = ids[:BASELINE_TOKENS].astype(np.int64)
+        lines.append(f"baselines: of the first {BASELINE_TOKENS:,} tokens")
     for order, name in BASELINES:
         model = train_ngram(ids, order=order, vocab_size=tokenizer.vocabulary.size)
         nats = -float(token_log_probs(model, valid_ids).astype(np.float64).mean())

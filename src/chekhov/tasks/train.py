@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 
 import chekhov
-from chekhov.errors import ModelError, UsageError, check_range
+from chekhov.errors import ModelError, TextError, UsageError, check_range
 from chekhov.saving import locked, read_config
 from chekhov.tasks.corpus import Corpus, read_corpus
+from chekhov.tasks.memory import memory_for_text
 from chekhov.tasks.out_of_core import check_settings, train_out_of_core
 from chekhov.tasks.text_model import RECURRENT, TextModel, load
+from chekhov.text.large import LargeText
+from chekhov.tokens.cache import cached_ids
 from chekhov.tokens.marks import LiteralUnk
-from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_and_encode
+from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_and_encode, train_tokenizer
 from chekhov.types import Ids, LanguageModel
 
 KINDS = ("chain", "ngram", *RECURRENT)
@@ -67,7 +70,7 @@ def train(
         folder = Path(out or stack.enter_context(tempfile.TemporaryDirectory(prefix="chekhov-")))
         check_free(folder, kind, anew=not (overwrite or settings.get("resume")))
         memory = settings.pop("memory", None)
-        if memory is not None:
+        if memory is not None and kind not in RECURRENT:
             asked = {"valid": listed(valid), "test": listed(test), "lowercase": lowercase, "tokenizer": tokenizer}
             asked |= {"encoding": encoding, "tokens": tokens if tokens != "whitespace" else "", "from": start_from}
             asked |= {"split": split if split != "none" else ""}
@@ -89,6 +92,7 @@ def train(
             seed=seed,
             encoding=encoding,
             keep_bom=whole,
+            memory=memory_for_text(memory) if kind in RECURRENT else None,
             note=note,
         )
         stack.enter_context(locked(folder))
@@ -103,10 +107,10 @@ def train(
                 what = "--tokenizer brings its own tokens; --tokens, --vocab-size and --lowercase are of a new one"
                 raise UsageError("E-TOKEN-012", what, mend="give one or the other")
             found = read_tokenizer(Path(tokenizer))
-            ids = found.encode_all(corpus.train)
+            ids = numbered(corpus, found, note)
         else:
             found, ids = new_tokenizer(
-                corpus, kind, unit, vocab_size=vocab_size, lowercase=lowercase, literal_unk=literal_unk
+                corpus, kind, unit, vocab_size=vocab_size, lowercase=lowercase, literal_unk=literal_unk, note=note
             )
         training: dict[str, Any] = {
             "name": Path(out).name if out else kind,
@@ -211,19 +215,41 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def new_tokenizer(
-    corpus: Corpus, kind: str, unit: str, *, vocab_size: int | None, lowercase: bool, literal_unk: LiteralUnk
+    corpus: Corpus,
+    kind: str,
+    unit: str,
+    *,
+    vocab_size: int | None,
+    lowercase: bool,
+    literal_unk: LiteralUnk,
+    note: Note = lambda message: None,
 ) -> tuple[Tokenizer, Ids]:
     """A tokenizer of the training part alone, and its ids. Nets on words keep 20,000 types of count 2 and more."""
     net_on_words = kind in RECURRENT and unit in ("words", "whitespace")
-    return train_and_encode(
-        unit,
-        corpus.train,
-        vocab_size=20_000 if vocab_size is None and net_on_words else vocab_size,
-        min_count=2 if net_on_words else 1,
-        lowercase=lowercase,
-        literal_unk=literal_unk,
-        lines=kind != "chain",
-    )
+    settings: dict[str, Any] = {
+        "vocab_size": 20_000 if vocab_size is None and net_on_words else vocab_size,
+        "min_count": 2 if net_on_words else 1,
+        "lowercase": lowercase,
+        "literal_unk": literal_unk,
+        "lines": kind != "chain",
+    }
+    if not isinstance(corpus.train, LargeText):
+        return train_and_encode(unit, corpus.train, **settings)
+    try:
+        found = train_tokenizer(unit, corpus.train, **settings)
+    except TextError as error:
+        raise corpus.train.located(error) from error
+    return found, numbered(corpus, found, note)
+
+
+def numbered(corpus: Corpus, tokenizer: Tokenizer, note: Note) -> Ids:
+    """The ids of the training part: in memory, or of a `LargeText` in a file of the cache."""
+    if isinstance(corpus.train, LargeText):
+        try:
+            return cached_ids(tokenizer, corpus.train, corpus.digest, note=note)
+        except TextError as error:
+            raise corpus.train.located(error) from error
+    return tokenizer.encode_all(corpus.train)
 
 
 def listed(value: Paths) -> list[str | Path]:

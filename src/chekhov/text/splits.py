@@ -10,14 +10,19 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from chekhov.errors import UsageError
 from chekhov.text.reading import Document
 
 BLOCK = 4_000  # characters
 PERIOD = 20  # of so many blocks one is for validation and the next for test
+HELD_OUT = 8_000_000  # characters of held-out blocks that a part has at most: they are enough, and memory is not
 MIN_CHARACTERS = 20  # a shorter text is not split
 TRAIN, VALID, TEST = 0, 1, 2
+
+TOO_SHORT = "too short to split, everything is for training"
+Item = TypeVar("Item")
 
 _BLANKS = re.compile(r"\s+")
 _CONTIGUOUS = re.compile(r"contiguous:(0?\.[0-9]{1,9})(?:,(0?\.[0-9]{1,9}))?")
@@ -53,7 +58,7 @@ def split_documents(documents: Sequence[Document], spec: str = "auto", *, seed: 
     if spec == "none":
         return Split(list(documents), [], [], "none, everything is for training")
     if spec == "auto":
-        digests = [_digest(document, seed) for document in documents] if len(documents) >= 3 else []
+        digests = [content_digest(document, seed) for document in documents] if len(documents) >= 3 else []
         return _by_hash(documents, digests, seed) if len(set(digests)) >= 3 else _by_blocks(documents)
     match = _CONTIGUOUS.fullmatch(spec)
     fractions = [float(group) for group in match.groups(default="0")] if match else []
@@ -66,7 +71,7 @@ def split_documents(documents: Sequence[Document], spec: str = "auto", *, seed: 
     return _contiguous(documents, *fractions)
 
 
-def _digest(document: Document, seed: int) -> bytes:
+def content_digest(document: Document, seed: int) -> bytes:
     """The same on every machine and in every process, unlike ``hash``."""
     digest = hashlib.blake2b(f"{seed}\n".encode(), digest_size=16)
     digest.update(document.text.encode("utf-8", "surrogatepass"))
@@ -75,18 +80,25 @@ def _digest(document: Document, seed: int) -> bytes:
 
 def _by_hash(documents: Sequence[Document], digests: Sequence[bytes], seed: int) -> Split:
     """Whole documents, 90/5/5 by the hash read as a number in [0, 1)."""
+    part_of, description = parts_by_hash(digests, seed)
+    parts: tuple[list[Document], ...] = ([], [], [])
+    for document, digest in zip(documents, digests):
+        parts[part_of[digest]].append(document)
+    return Split(parts[0], parts[1], parts[2], description)
+
+
+def parts_by_hash(digests: Sequence[bytes], seed: int) -> tuple[dict[bytes, int], str]:
+    """The part of each document's digest, and the phrase for it."""
     part_of: dict[bytes, int] = {}
     for digest in digests:
         number = int.from_bytes(digest[:8], "big") / 2**64
         part_of[digest] = TRAIN if number < 0.90 else VALID if number < 0.95 else TEST
     moved = _balance(part_of)
-    parts: tuple[list[Document], ...] = ([], [], [])
-    for document, digest in zip(documents, digests):
-        parts[part_of[digest]].append(document)
-    description = f"{len(documents)} documents by hash (seed {seed}), {'/'.join(str(len(part)) for part in parts)}"
+    sizes = [sum(part_of[digest] == part for digest in digests) for part in (TRAIN, VALID, TEST)]
+    description = f"{len(digests)} documents by hash (seed {seed}), {'/'.join(map(str, sizes))}"
     if moved:
         description += f", {moved} moved so that no part is empty and training is the largest"
-    return Split(parts[0], parts[1], parts[2], description)
+    return part_of, description
 
 
 def _balance(part_of: dict[bytes, int]) -> int:
@@ -114,10 +126,9 @@ def _balance(part_of: dict[bytes, int]) -> int:
 
 def _by_blocks(documents: Sequence[Document]) -> Split:
     parts: tuple[list[Document], ...] = ([], [], [])
-    size = min(BLOCK, max(len(document.text) for document in documents) // PERIOD)
     for document in documents:
-        ends = _block_ends(document.text)
-        part_of = _parts_of_blocks(len(ends))
+        ends = block_ends(document.text)
+        part_of = parts_of_blocks(len(ends))
         start = 0
         for index, end in enumerate(ends):
             if part_of[index] == TRAIN and part_of[index + 1 : index + 2] == [TRAIN]:
@@ -125,12 +136,49 @@ def _by_blocks(documents: Sequence[Document]) -> Split:
             parts[part_of[index]].append(_slice(document, start, end))
             start = end
     if not parts[VALID]:
-        return Split(list(documents), [], [], "too short to split, everything is for training")
-    where = f" in each of {len(documents)} documents" if len(documents) > 1 else ""
-    return Split(parts[0], parts[1], parts[2], f"blocks of {size:,} characters{where}, {_percentages(parts)}")
+        return Split(list(documents), [], [], TOO_SHORT)
+    sizes = [sum(len(document.text) for document in part) for part in parts]
+    valid, test = (HeldOut[Document]() for _ in range(2))
+    for kept, part in ((valid, parts[VALID]), (test, parts[TEST])):
+        for document in part:
+            kept.add(document, len(document.text))
+    longest = max(len(document.text) for document in documents)
+    described = describe_blocks(longest, len(documents), sizes, max(valid.stride, test.stride))
+    return Split(parts[TRAIN], valid.blocks, test.blocks, described)
 
 
-def _parts_of_blocks(count: int) -> list[int]:
+class HeldOut(Generic[Item]):
+    """The blocks of a held-out part: every ``stride``-th, 1, 2, 4 ..., so that they hold at most `HELD_OUT` characters.
+
+    What is left out is not trained on either.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[Item, int]] = []
+        self.stride, self.seen, self.characters = 1, 0, 0
+
+    def add(self, block: Item, characters: int) -> None:
+        if self.seen % self.stride == 0:
+            self.kept.append((block, characters))
+            self.characters += characters
+        self.seen += 1
+        while self.characters > HELD_OUT and len(self.kept) > 1:
+            self.kept, self.stride = self.kept[::2], 2 * self.stride
+            self.characters = sum(size for _, size in self.kept)
+
+    @property
+    def blocks(self) -> list[Item]:
+        return [block for block, _ in self.kept]
+
+
+def describe_blocks(longest: int, documents: int, sizes: Sequence[int], stride: int) -> str:
+    """``sizes``: the characters of the three parts; ``longest``: of a document."""
+    where = f" in each of {documents} documents" if documents > 1 else ""
+    thinned = f"; of the held-out blocks every {stride}th is read" if stride > 1 else ""
+    return f"blocks of {min(BLOCK, longest // PERIOD):,} characters{where}, {percentages(sizes)}{thinned}"
+
+
+def parts_of_blocks(count: int) -> list[int]:
     """The part of each block. The first held-out pair stands in the middle of 20: both ends of a text are unlike it."""
     phase = min(PERIOD // 2 - 1, count // 2)
     if count < 3:
@@ -138,7 +186,7 @@ def _parts_of_blocks(count: int) -> list[int]:
     return [{phase: VALID, phase + 1: TEST}.get(index % PERIOD, TRAIN) for index in range(count)]
 
 
-def _block_ends(text: str) -> list[int]:
+def block_ends(text: str) -> list[int]:
     """Where blocks end, the last at len(text); fewer than three ends mean that the text is too short to split.
 
     Line ends first; a text of one or two lines, or with nearly all of it in one, is cut as finely as it needs.
@@ -147,10 +195,10 @@ def _block_ends(text: str) -> list[int]:
     ends: list[int] = []
     if len(text) >= MIN_CHARACTERS:
         for cuts in (
-            _cuts(text, size, lines=True),
-            _cuts(text, 1, lines=True),
-            _cuts(text, size, lines=False),
-            _cuts(text, 1, lines=False),
+            block_cuts(text, size, lines=True),
+            block_cuts(text, 1, lines=True),
+            block_cuts(text, size, lines=False),
+            block_cuts(text, 1, lines=False),
         ):
             ends = _without_blank_blocks(text, cuts)
             if len(ends) >= 3:
@@ -158,7 +206,7 @@ def _block_ends(text: str) -> list[int]:
     return [len(text)]
 
 
-def _cuts(text: str, size: int, *, lines: bool) -> Iterator[int]:
+def block_cuts(text: str, size: int, *, lines: bool) -> Iterator[int]:
     """Places to cut at least ``size`` apart, each after a line end, or after blanks if no line ends within 4,000."""
     position = 0
     while (target := position + max(size, 1) - 1) < len(text):
@@ -192,7 +240,7 @@ def _contiguous(documents: Sequence[Document], train: float, valid: float) -> Sp
     first = int(total * train)
     second = int(total * round(train + valid, 9)) if valid else total  # 0.7 + 0.1 is 0.7999999999999999
     if not first or first == total:
-        return Split(list(documents), [], [], "too short to split, everything is for training")
+        return Split(list(documents), [], [], TOO_SHORT)
     parts: tuple[list[Document], ...] = ([], [], [])
     offset = 0
     for document in documents:
@@ -202,12 +250,9 @@ def _contiguous(documents: Sequence[Document], train: float, valid: float) -> Sp
             if end > start:
                 part.append(_slice(document, start, end))
         offset += length
-    return Split(
-        parts[0],
-        parts[1],
-        parts[2],
-        f"contiguous, the first {train:.12g} of the characters for training, {_percentages(parts)}",
-    )
+    shares = percentages([sum(len(document.text) for document in part) for part in parts])
+    described = f"contiguous, the first {train:.12g} of the characters for training, {shares}"
+    return Split(parts[0], parts[1], parts[2], described)
 
 
 def _slice(document: Document, start: int, end: int) -> Document:
@@ -216,7 +261,6 @@ def _slice(document: Document, start: int, end: int) -> Document:
     return Document(f"{document.name}[{start}:{end}]", document.text[start:end])
 
 
-def _percentages(parts: Sequence[Sequence[Document]]) -> str:
+def percentages(sizes: Sequence[int]) -> str:
     """Shares of the characters, such as 90/5/5."""
-    sizes = [sum(len(document.text) for document in part) for part in parts]
     return "/".join(f"{100 * size / sum(sizes):.0f}" for size in sizes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -67,7 +67,7 @@ class CharacterTokenizer(StreamTokenizer):
 
 
 def train_characters(
-    documents: Sequence[str], options: StreamSettings, *, vocab_size: int | None, min_count: int
+    documents: Iterable[str], options: StreamSettings, *, vocab_size: int | None, min_count: int
 ) -> CharacterTokenizer:
     counts: Counter[str] = Counter()
     for document in documents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Literal
 
 import numpy as np
@@ -88,12 +88,12 @@ def in_document(error: TextError, i: int, n: int) -> TextError:
     return TextError(error.code, error.what, where=where, why=error.why, mend=error.mend, kept=error.kept)
 
 
-def count(counts_of: Callable[[str], Mapping[str, int]], documents: Sequence[str]) -> Counter[str]:
+def count(counts_of: Callable[[str], Mapping[str, int]], documents: Iterable[str]) -> Counter[str]:
     """How often each token stands in ``documents``, given how often in one."""
     counts: Counter[str] = Counter()
     for i, document in enumerate(documents, start=1):
         try:
             counts.update(counts_of(document))
         except TextError as error:
-            raise in_document(error, i, len(documents)) from error
+            raise in_document(error, i, len(documents) if isinstance(documents, Sized) else 0) from error
     return counts

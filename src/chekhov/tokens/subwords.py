@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -69,7 +69,7 @@ class SubwordTokenizer(StreamTokenizer):
         return 0.0
 
 
-def train_subwords(documents: Sequence[str], options: StreamSettings, *, vocab_size: int | None) -> SubwordTokenizer:
+def train_subwords(documents: Iterable[str], options: StreamSettings, *, vocab_size: int | None) -> SubwordTokenizer:
     """Learn merges until there are ``vocab_size`` ids, the three reserved ones among them, or no pair stands twice."""
     tokenizers = load_library()
     size = DEFAULT_SIZE if vocab_size is None else vocab_size

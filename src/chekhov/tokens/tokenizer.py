@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -77,7 +78,7 @@ class Tokenizer(Protocol):
 
 def train_tokenizer(
     unit: str,
-    documents: Sequence[str],
+    documents: Iterable[str],
     *,
     vocab_size: int | None = None,
     min_count: int = 1,
@@ -85,7 +86,7 @@ def train_tokenizer(
     literal_unk: LiteralUnk = "word",
     lines: bool = True,
 ) -> Tokenizer:
-    """A tokenizer whose vocabulary is that of ``documents``.
+    """A tokenizer whose vocabulary is that of ``documents``, which are read once.
 
     vocab_size: the most ids, ``<unk>``, ``<s>`` and ``</s>`` among them; rarer tokens become ``<unk>``.
     min_count: tokens that stand fewer times in ``documents`` become ``<unk>``; bytes and subwords keep all.
@@ -95,8 +96,7 @@ def train_tokenizer(
     Raises `UsageError` for an unknown unit or setting, `TextError` for a text that cannot be read or has no tokens.
     """
     check_literal_unk(literal_unk)
-    for i, document in enumerate(documents, start=1):
-        _check_surrogates(document, i)
+    documents = Reading(documents)
     sizes: dict[str, Any] = {"vocab_size": vocab_size, "min_count": min_count}
     tokenizer: Tokenizer
     if unit == "characters":
@@ -112,7 +112,9 @@ def train_tokenizer(
         tokenizer = train_subwords(documents, StreamSettings(lowercase), vocab_size=vocab_size)
     else:
         raise UsageError("E-TOKEN-005", f"--tokens {unit} is unknown", mend=f"give one of {', '.join(UNITS)}")
-    if not tokenizer.vocabulary.tokens or not any(documents):
+    if not documents.characters:
+        deque(documents, maxlen=0)  # bytes look at none
+    if not tokenizer.vocabulary.tokens or not documents.characters:
         raise TextError(
             "E-TOKEN-008",
             "the text has no tokens" if min_count == 1 else f"no token stands {min_count} times in the text",
@@ -199,6 +201,22 @@ _BUILDERS: dict[str, Callable[[storage.TokenizerFile], Tokenizer]] = {
     "bytes": _bytes,
     "bpe": _subwords,
 }
+
+
+class Reading:
+    """Documents as they are read: each is checked for lone surrogates, and the characters are counted."""
+
+    def __init__(self, documents: Iterable[str]):
+        self.documents, self.characters = documents, 0
+
+    def __len__(self) -> int:
+        return len(self.documents) if isinstance(self.documents, Sized) else 0
+
+    def __iter__(self) -> Iterator[str]:
+        for number, document in enumerate(self.documents, start=1):
+            _check_surrogates(document, number)
+            self.characters += len(document)
+            yield document
 
 
 def _check_surrogates(document: str, number: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -128,7 +128,7 @@ def check_tokens(vocabulary: Vocabulary, literal_unk: marks.LiteralUnk) -> None:
 
 
 def train_whitespace(
-    documents: Sequence[str], options: WhitespaceSettings, *, vocab_size: int | None, min_count: int
+    documents: Iterable[str], options: WhitespaceSettings, *, vocab_size: int | None, min_count: int
 ) -> WhitespaceTokenizer:
     counts = marks.count(lambda document: count(document, options), documents)
     vocabulary, spelling = from_word_counts(counts, options.literal_unk, vocab_size=vocab_size, min_count=min_count)

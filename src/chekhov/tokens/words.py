@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -116,7 +116,7 @@ def join_words(tokens: Sequence[str]) -> str:
 
 
 def train_words(
-    documents: Sequence[str], options: WordSettings, *, vocab_size: int | None, min_count: int
+    documents: Iterable[str], options: WordSettings, *, vocab_size: int | None, min_count: int
 ) -> WordTokenizer:
     counts = marks.count(lambda text: Counter(chain.from_iterable(split(text, options))), documents)
     vocabulary, spelling = from_word_counts(counts, options.literal_unk, vocab_size=vocab_size, min_count=min_count)

@@ -6,6 +6,7 @@ interrupted and resumed ends with the same bits as one that was not.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import signal
 import time
@@ -21,7 +22,7 @@ import torch
 
 from chekhov.batches.streams import Streams
 from chekhov.errors import TrainingError, UsageError, check_range
-from chekhov.files import digest, save_error
+from chekhov.files import save_error
 from chekhov.recurrent.language_model import RecurrentLM
 from chekhov.training.checkpoints import Progress, read_checkpoint, read_log, restore, save_checkpoint, write_log
 from chekhov.training.objectives import next_token
@@ -33,6 +34,7 @@ CALIBRATION_SECONDS = 3.0
 VALIDATIONS = 20  # in a run
 LOGS_PER_VALIDATION = 4
 VALIDATION_TOKENS = 4_000, 16_000  # enough to see a trend; the final evaluation reads everything
+DIGEST_BLOCK = 1 << 20
 VALIDATION_LOGITS = 60_000_000  # what a validation may cost where the vocabulary is large
 
 
@@ -111,7 +113,7 @@ def train_loop(
     """
     plan.check()
     streams = Streams(train_ids, batch_size=plan.batch_size, sequence_length=plan.sequence_length, seed=plan.seed)
-    data_digest = digest(np.ascontiguousarray(train_ids).tobytes() + valid_ids.tobytes())
+    data_digest = digest_ids(train_ids, valid_ids)
     optimiser = make_optimiser(model, plan)
     run = _Run(model, streams, valid_ids, plan, characters_per_token, folder, optimiser, data_digest, keep_best, watch)
     if resume:
@@ -275,6 +277,15 @@ class _Run:
     def settings(self) -> dict[str, Any]:
         """The plan and the net's own sizes: what a resumed run must have been given again."""
         return {**asdict(self.plan), **self.model.sizes()}
+
+
+def digest_ids(*parts: Ids) -> str:
+    """SHA-256 of ids as int64, read block by block: they may be a file that is mapped into memory."""
+    hasher = hashlib.sha256()
+    for ids in parts:
+        for start in range(0, len(ids), DIGEST_BLOCK):
+            hasher.update(np.ascontiguousarray(ids[start : start + DIGEST_BLOCK], np.int64).data)
+    return hasher.hexdigest()
 
 
 def validation_loss(model: RecurrentLM, ids: Ids) -> float:
