@@ -1,13 +1,10 @@
-"""Bad input gives one message (code, what, where, mend), the documented exit code, and nothing half-written."""
+"""Damaged models, full disks and stopped runs: one message, and what there was is kept."""
 
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
-import re
-import resource
 import shlex
 import shutil
 import signal
@@ -18,206 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import LSTM, PROGRAM, TEXT, call, refused
 
 from chekhov import files
-from chekhov.cli.main import main
-
-TEXT = "Ружьё висело на стене.\nНикто не стрелял.\nВ последнем акте ружьё выстрелило.\n" * 40
-LETTERS = "бвгджзклмнпр"
-LSTM = ("--hidden-size", "8", "--embedding-size", "4", "--epochs", "1", "--sequence-length", "16")
-MESSAGE = re.compile(r"^E-[A-Z]+-[0-9]{3} .+\.$", re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models of every kind, shared: no test here may change one."""
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "che.txt").write_text(TEXT)
-    text = str(folder / "che.txt")
-    for arguments in (
-        ("chain", text, "-o", str(folder / "chain")),
-        ("ngram", text, "-o", str(folder / "ngram"), "--tokens", "characters"),
-        ("lstm", text, "-o", str(folder / "lstm"), "--tokenizer", str(folder / "ngram"), *LSTM),
-    ):
-        code, _, err = call("train", *arguments, "-q")
-        assert code == 0, err
-    return folder
-
-
-def call(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    """(exit code, stdout, stderr) of a command, in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["chekhov", *arguments])
-        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        patch.setattr(sys, "stdout", out)
-        patch.setattr(sys, "stderr", err)
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0), out.getvalue(), err.getvalue()
-
-
-def refused(*arguments: str, code: int, says: str, stdin: bytes = b"") -> str:
-    """The command must end with ``code`` and one message that matches ``says``; returns stderr."""
-    found, _, err = call(*arguments, stdin=stdin)
-    assert found == code, f"exit code {found}: {err}"
-    assert "E-INTERNAL" not in err
-    assert "Traceback" not in err
-    assert len(MESSAGE.findall(err)) == 1, err
-    assert re.search(says, err), err
-    return err
-
-
-BAD_TEXTS = [
-    (b"", "empty"),
-    (b" \n\t \n", "nothing but white space"),
-    (b"\x7fELF\x00\x01\x02\x00" * 50, "binary|NUL"),
-    (b"abc\x00def " * 20, "NUL|binary"),
-    (b"valid text, then \xff\xfe\xfa\n" * 20, "byte"),
-]
-
-
-@pytest.mark.parametrize("kind", ["chain", "ngram", "lstm"])
-@pytest.mark.parametrize(("content", "says"), BAD_TEXTS)
-def test_texts_that_cannot_be_read(tmp_path: Path, kind: str, content: bytes, says: str) -> None:
-    source = tmp_path / "bad.txt"
-    source.write_bytes(content)
-    err = refused("train", kind, str(source), "-o", str(tmp_path / "m"), code=1, says=says)
-    assert "bad.txt" in err
-    assert not (tmp_path / "m").exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("nowhere.txt", "no such|does not exist|missing"),
-        ("empty-folder", "the folder holds no"),
-        ("pipe", "pipe|FIFO|regular"),
-    ],
-)
-def test_sources_that_are_no_text(tmp_path: Path, name: str, says: str) -> None:
-    (tmp_path / "empty-folder").mkdir()
-    os.mkfifo(tmp_path / "pipe")
-    refused("train", "ngram", str(tmp_path / name), "-o", str(tmp_path / "m"), code=1, says=says)
-    assert not (tmp_path / "m").exists()
-
-
-def test_texts_too_short_for_what_is_asked(tmp_path: Path) -> None:
-    one = tmp_path / "one.txt"
-    one.write_text("Слово")
-    out = str(tmp_path / "m")
-    refused("train", "chain", str(one), "-o", out, code=1, says="the text has 1 tokens; a chain of order 1 needs more")
-    refused("train", "lstm", str(one), "-o", out, code=2, says="sequence_length 64 is longer than the training text")
-    assert call("train", "ngram", str(one), "-o", out)[0] == 0  # an n-gram of one word is a model, if a poor one
-    assert call("generate", out, "--seed", "1")[0] == 0
-    refused("train", "chain", str(one), "-o", str(tmp_path / "n"), "--order", "50", code=1, says="needs more than 50")
-    assert call("train", "ngram", str(one), "-o", str(tmp_path / "long"), "--order", "9")[0] == 0
-
-
-def test_words_that_are_all_different_make_a_model(tmp_path: Path) -> None:
-    source = tmp_path / "unique.txt"
-    source.write_text(" ".join(a + b + c for a in LETTERS for b in LETTERS for c in LETTERS))
-    for kind in ("chain", "ngram"):
-        assert call("train", kind, str(source), "-o", str(tmp_path / kind))[0] == 0
-        assert call("generate", str(tmp_path / kind), "--seed", "1")[0] == 0
-    refused(
-        "train", "lstm", str(source), "-o", str(tmp_path / "w"), "--tokens", "words", code=1, says="no token stands 2"
-    )
-
-
-def test_crlf_and_bom_are_the_same_text(tmp_path: Path) -> None:
-    digests = []
-    for name, data in (("lf", TEXT.encode()), ("crlf", ("\ufeff" + TEXT.replace("\n", "\r\n")).encode())):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "che.txt").write_bytes(data)
-        assert call("train", "ngram", str(tmp_path / name / "che.txt"), "-o", str(tmp_path / name / "m"))[0] == 0
-        digests.append([path.name for path in (tmp_path / name / "m").glob("model-*")])
-    assert digests[0] == digests[1]
-
-
-WHOLE = ("0", "-1", "1.5", "nan", "1e30", "many", "9" * 30)
-REAL = ("-1", "nan", "inf", "1e30", "many")
-TRAIN = [
-    *[("chain", "--order", value) for value in WHOLE],
-    *[("ngram", "--order", value) for value in (*WHOLE, "1000")],
-    *[("ngram", "--vocab-size", value) for value in (*WHOLE, "3")],
-    *[("ngram", "--seed", value) for value in (*WHOLE[1:], str(2**64))],
-    ("ngram", "--smoothing", "guess"),
-    ("ngram", "--tokens", "sentences"),
-    *[("ngram", "--split", value) for value in ("half", "contiguous:2", "contiguous:nan", "contiguous:0.9,0.9")],
-    ("ngram", "--encoding", "klingon"),
-    ("ngram", "--literal-unk", "perhaps"),
-    *[
-        ("lstm", flag, value)
-        for flag in ("--hidden-size", "--num-layers", "--batch-size", "--sequence-length")
-        for value in (*WHOLE, "1000000000")
-    ],
-    *[("lstm", flag, value) for flag in ("--epochs", "--threads") for value in WHOLE],
-    *[("lstm", flag, value) for flag in ("--patience", "--seed", "--embedding-size") for value in WHOLE[1:]],
-    *[("lstm", flag, "1000000000") for flag in ("--embedding-size",)],
-    *[("lstm", flag, value) for flag in ("--clip-value", "--momentum") for value in REAL],
-    *[("lstm", flag, "guess") for flag in ("--size", "--optimiser", "--schedule")],
-    ("elman", "--activation", "cube"),
-    ("gru", "--reset", "never"),
-    ("gru", "--update", "never"),
-    ("window", "--width", "0"),
-    ("mingru", "--bidirectional"),
-    ("ngram", "--tokens", "bpe", "--vocab-size", "100"),
-    *[("lstm", flag, value) for flag in ("--lr", "--clip") for value in (*REAL, "0")],
-    *[("lstm", flag, value) for flag in ("--weight-decay", "--dropout") for value in REAL],
-    ("lstm", "--dropout", "1"),
-    *[("lstm", "--time", value) for value in (*REAL, "0", "soon", "", "1d")],
-    ("lstm", "--precision", "int1"),
-    ("lstm", "--epochs", "1", "--time", "1"),
-    ("lstm", "--colour", "red"),
-    ("gpt",),
-]
-
-
-@pytest.mark.parametrize("flags", TRAIN, ids=" ".join)
-def test_training_flags_out_of_range(tmp_path: Path, folder: Path, flags: tuple[str, ...]) -> None:
-    kind, *rest = flags
-    refused("train", kind, str(folder / "che.txt"), "-o", str(tmp_path / "m"), *rest, code=2, says="Mend: ")
-    assert not (tmp_path / "m" / "config.json").exists()
-    assert not list((tmp_path / "m").glob(".tmp-*"))
-
-
-GENERATE = [
-    *[("--temperature", value) for value in (*REAL, "101")],
-    *[("--top-k", value) for value in WHOLE],
-    *[("--top-p", value) for value in (*REAL, "0", "1.1")],
-    *[("--min-p", value) for value in (*REAL, "-0.1", "1.1")],
-    *[("--repetition-penalty", value) for value in (*REAL, "0")],
-    *[("--max-tokens", value) for value in (*WHOLE, "1000000000000")],
-    *[("--num", value) for value in (*WHOLE, "1000000000")],
-    *[("--seed", value) for value in (*WHOLE[1:], str(2**64))],
-    ("--stop", ""),
-    ("--colour", "red"),
-]
-
-
-@pytest.mark.parametrize("flags", GENERATE, ids=" ".join)
-@pytest.mark.parametrize("kind", ["ngram", "lstm"])
-def test_generation_flags_out_of_range(folder: Path, kind: str, flags: tuple[str, str]) -> None:
-    seed = () if flags[0] == "--seed" else ("--seed", "1")
-    refused("generate", str(folder / kind), *flags, *seed, code=2, says="Mend: ")
-
-
-def test_what_the_parser_refuses_has_a_code_too(folder: Path) -> None:
-    model = str(folder / "ngram")
-    for arguments in (["generate", model, "--top-k", "many"], ["generate", model, "--colour"], ["fly"], ["generate"]):
-        refused(*arguments, code=2, says="E-USAGE-001 chekhov.*Mend: see chekhov")
-        code, out, _ = call(*arguments, "--json")
-        assert code == 2
-        assert json.loads(out)["error"]["code"] == "E-USAGE-001"
-
-
-def test_help_is_no_error() -> None:
-    for arguments, code in (([], 2), (["train"], 2), (["-h"], 0), (["train", "lstm", "-h"], 0), (["--version"], 0)):
-        found, out, err = call(*arguments)
-        assert found == code
-        assert "chekhov" in out + err
-        assert "E-" not in err
 
 
 @pytest.mark.parametrize("verb", ["generate", "score", "info", "verify", "evaluate", "mix"])
@@ -413,26 +213,6 @@ def test_a_loss_that_is_not_finite_names_the_step_and_keeps_the_best(folder: Pat
     assert call("generate", str(tmp_path / "m"), "--seed", "1")[0] == 0
 
 
-def test_the_chapters_mode_is_for_its_chain_only(folder: Path, tmp_path: Path) -> None:
-    refused("generate", str(folder / "ngram"), "--chapter-compatible", "--seed", "1", code=2, says="E-CHAPTER-001")
-    flags = ("--chapter-compatible", "--seed", str(2**32))
-    refused("generate", str(folder / "chain"), *flags, code=2, says="E-CHAPTER-002")
-    for words in ("0", "-3", "100000000000"):
-        flags = ("--chapter-compatible", "--seed", "1", "--max-tokens", words)
-        refused("generate", str(folder / "chain"), *flags, code=2, says="E-RANGE-001 max_tokens")
-    (tmp_path / "low.txt").write_text("мама мыла раму " * 5)
-    assert call("train", "chain", str(tmp_path / "low.txt"), "-o", str(tmp_path / "low"))[0] == 0
-    refused("generate", str(tmp_path / "low"), "--chapter-compatible", "--seed", "1", code=1, says="all? lower-case")
-
-
-def test_scoring_what_cannot_be_read(folder: Path) -> None:
-    refused("score", str(folder / "ngram"), str(folder / "nowhere.txt"), code=1, says=r"nowhere\.txt")
-    refused("score", str(folder / "ngram"), "-", stdin=b"\xff\xfe\xfa", code=1, says="E-TEXT")
-
-
-PROGRAM = [sys.executable, "-m", "chekhov"]
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_keeps_its_best_and_says_how_to_go_on(
     folder: Path, tmp_path: Path, number: signal.Signals, code: int
@@ -473,18 +253,3 @@ def test_models_of_one_name_keep_each_its_weight(folder: Path, tmp_path: Path) -
     code, out, _ = call("mix", *both, "--valid", text, "-o", str(tmp_path / "x"), "--json")
     assert code == 0
     assert json.loads(out)["weights"] == {"ngram": 0.5, "ngram (2)": 0.5}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["chain", "ngram"])
-def test_one_line_of_a_hundred_megabytes(tmp_path: Path, kind: str) -> None:
-    source = tmp_path / "line.txt"
-    with source.open("w") as file:
-        for _ in range(1000):
-            file.write("Ружьё висело на стене и молчало, пока никто не стрелял. " * 1000)
-    assert source.stat().st_size > 95_000_000
-    command = [*PROGRAM, "train", kind, str(source), "-o", str(tmp_path / "m"), "--order", "2"]
-    assert subprocess.run(command, capture_output=True, timeout=300).returncode == 0
-    # 1.3 and 1.0 GiB were measured; the largest child of this process counts, and none other comes near
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2 << 20  # KiB
-    assert call("generate", str(tmp_path / "m"), "--seed", "1")[0] == 0
