@@ -83,7 +83,8 @@ def html_page(scores: Sequence[Score], model: TextModel, out: str) -> None:
             cells.append(shown)
         rows.append(f'<p title="perplexity {score.perplexity:,.1f}">{"".join(cells)}</p>')
     legend = " ".join(
-        f'<span style="background:rgb{colour_of(bits)}">&nbsp;{bits} bits&nbsp;</span>' for bits in (1, 3, 6, 9, 13)
+        f'<span style="background:rgb{colour_of(bits)}">&nbsp;{bits} {"bit" if bits == 1 else "bits"}&nbsp;</span>'
+        for bits in (1, 3, 6, 9, 13)
     )
     page = PAGE.format(name=html.escape(model.name or model.kind), legend=legend, rows="\n".join(rows))
     write_file(Path(out), page.encode())

@@ -182,12 +182,10 @@ def blocks_of_long(texts: Iterable[str]) -> Iterator[str]:
 def with_last(texts: Iterable[str]) -> Iterator[tuple[str, bool]]:
     """Each text, and whether it is the last."""
     texts = iter(texts)
-    before = next(texts, None)
-    for text in texts:
-        assert before is not None
-        yield before, False
-        before = text
-    if before is not None:
+    for before in texts:  # the first; the loop inside takes the others
+        for text in texts:
+            yield before, False
+            before = text
         yield before, True
 
 
