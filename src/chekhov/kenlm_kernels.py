@@ -17,7 +17,7 @@ from chekhov.ngram.table_kernels import bounded, bounds, find, shorter
 from chekhov.types import BOS, EOS, UNK
 
 # Places in the array of int64 that a model is: addresses and lengths.
-NODES, NODE_ROWS, ENTRIES, ENTRY_ROWS, SLOTS, SLOT_COUNT, TYPES, TYPE_COUNT, SPELLINGS, STARTS, ORDER = range(11)
+NODES, NODE_ROWS, ENTRIES, ENTRY_ROWS, SLOTS, SLOT_COUNT, TYPES, TYPE_COUNT, SPELLINGS, STARTS, ORDER, BITS = range(12)
 
 
 @intrinsic
@@ -30,8 +30,8 @@ def pointer(context: Any, address: Any) -> Any:
 
 @inlined
 def arrays(model):
-    """nodes, their floats, entries, their floats, and the first node of each depth."""
-    places = carray(pointer(model), 11, np.int64)
+    """nodes, their floats, entries, their floats, the first node of each depth, and the bits of a word."""
+    places = carray(pointer(model), 12, np.int64)
     rows, entry_rows = places[NODE_ROWS], places[ENTRY_ROWS]
     return (
         carray(pointer(places[NODES]), (rows, 3), np.int32),
@@ -39,13 +39,14 @@ def arrays(model):
         carray(pointer(places[ENTRIES]), (entry_rows, 3), np.int32),
         carray(pointer(places[ENTRIES]), (entry_rows, 3), np.float32),
         carray(pointer(places[STARTS]), places[ORDER] + 1, np.int64),
+        places[BITS],
     )
 
 
 @kernel
 def word_id(model, text, begin, end):
     """The id of the word text[begin:end], `UNK` if it is none."""
-    places = carray(pointer(model), 11, np.int64)
+    places = carray(pointer(model), 12, np.int64)
     slots = carray(pointer(places[SLOTS]), (places[SLOT_COUNT], 2), np.int64)
     words = carray(pointer(places[TYPES]), (places[TYPE_COUNT], 3), np.int64)
     spellings = carray(pointer(places[SPELLINGS]), max(1, words[len(words) - 1, 2]), np.uint8)
@@ -73,19 +74,19 @@ def word_id(model, text, begin, end):
 @inlined
 def look_up(table, node, word):
     """(log10 p, the node after it, the order of the n-gram that it is the probability of)."""
-    nodes, node_floats, entries, entry_floats, starts = table
+    nodes, node_floats, entries, entry_floats, starts, bits = table
     log10_p = np.float32(0.0)
     prefetch(entries, (np.int64(word), 0))
     prefetch(nodes, (np.int64(1 + word), 0))
     suffix = np.int64(shorter(nodes, node))
     prefetch(nodes, (suffix, 0))  # on the way while the entries come
-    e = find(nodes, entries, node, word)
+    e = find(nodes, entries, node, word, bits)
     while e < 0:
         log10_p += node_floats[node, 1]
         node = suffix
         suffix = np.int64(shorter(nodes, node))
         prefetch(nodes, (suffix, 0))
-        e = find(nodes, entries, node, word)
+        e = find(nodes, entries, node, word, bits)
     order = 1
     while node >= starts[order]:
         order += 1

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import ModelError
-from chekhov.ngram.table import Table
+from chekhov.ngram.table import Table, scrambled
 from chekhov.types import BOS, EOS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 
 
 class Level:
-    """The n-grams of one order, sorted by context and word."""
+    """The n-grams of one order, sorted by context and `scrambled` word."""
 
     def __init__(self, words: NDArray[np.int32], contexts: Ints, log10_probs: Floats, log10_backoffs: Floats):
         self.words, self.contexts = words, contexts
@@ -84,7 +84,7 @@ def next_level(levels: list[Level], section: Section, id_of: NDArray[np.int32], 
         what, why = "the context of this n-gram is missing", "the n-gram without its last word must be listed too"
         raise ModelError("E-ARPA-015", what, where=f"{where} line {line}", why=why, mend=MEND)
     keys = contexts * vocab_size + grams[:, -1]
-    by_key = np.argsort(keys, kind="stable")
+    by_key = np.lexsort((scrambled(grams[:, -1], vocab_size), contexts))
     level = Level(grams[by_key], contexts[by_key], section.log10_probs[by_key], section.log10_backoffs[by_key])
     level.slot_keys = np.empty(1 << (2 * len(keys) + 2).bit_length(), np.int64)
     level.slot_rows = np.full(len(level.slot_keys), -1, np.int32)

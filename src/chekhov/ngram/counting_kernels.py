@@ -1,9 +1,9 @@
 """From ids to the counts of all orders: one sort, then each lower order out of the one above it.
 
 Every target w_i of the text stands with its context read backwards, b x2 x3 ... = w_{i-1} w_{i-2} w_{i-3} ..., which
-ends at the start of the sentence. Sorted by (b, x2, x3, ..., w), all that is known about a context lies together: its
-words, and those of all longer contexts that end like it. So everything is done bucket by bucket, a bucket being the
-contexts that end in one word b, and buckets need nothing of each other.
+ends at the start of the sentence. Sorted by (b, x2, x3, ..., w scrambled), all that is known about a context lies
+together: its words, and those of all longer contexts that end like it. So everything is done bucket by bucket, a bucket
+being the contexts that end in one word b, and buckets need nothing of each other.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import inlined, kernel
+from chekhov.ngram.table_kernels import UNSCRAMBLE, scrambled
 from chekhov.types import BOS, EOS
 
 SMALL = 24  # runs that are sorted by insertion
@@ -36,8 +37,8 @@ def fill_keys(ids, begin, end, first, cursor, words_each, bits, D, keys):
 
     cursor (buckets,): the next column of each bucket in keys (K, m); a column is x2, x3, ... x_D and w, ``words_each``
     ids to an integer, the first highest. An id is stored as id + 1; 0 stands for what lies before the start of a
-    sentence, and for the target after the end of a text that breaks off. The block holds D words before ``begin``, or
-    the text begins with it.
+    sentence, and for the target after the end of a text that breaks off. w is scrambled, as the entries of a table are
+    in the order of scrambled words. The block holds D words before ``begin``, or the text begins with it.
     """
     for i in range(begin, end):
         b = last_word(ids, i) - first
@@ -49,7 +50,7 @@ def fill_keys(ids, begin, end, first, cursor, words_each, bits, D, keys):
         key, filled, chunk = 0, 0, 0
         for place in range(D):
             if place == D - 1:
-                value = ids[i] + 1 if i < len(ids) else 0
+                value = scrambled(ids[i], bits) if i < len(ids) else 0
             elif here < 0 or ids[here] == EOS:
                 value = 0
             else:
@@ -167,7 +168,7 @@ def count_buckets(keys, sizes, first_word, bits, words_each, vocab_size, room, c
         layout[place, 0], layout[place, 1] = place // words_each, bits * (words_each - 1 - place % words_each)
         layout[place, 2] = (1 << bits) - 1
     stack, slot = np.empty(256, np.int64), np.zeros(vocab_size, np.int32)
-    scratch = np.empty(len(slot), np.int32), np.empty(len(slot), np.int32), stack
+    scratch = np.empty(len(slot), np.int32), np.empty(len(slot), np.int32), np.empty(len(slot), np.int64), stack
     entries_before = np.zeros(D + 2, np.int64)  # of the open node of each depth, one depth below it
     nodes_before = np.zeros(D + 2, np.int64)
     path = np.zeros(D + 1, np.int64)  # id + 1 of the first words of the open nodes of depths 2, 3, ...
@@ -188,7 +189,7 @@ def count_buckets(keys, sizes, first_word, bits, words_each, vocab_size, room, c
                 shared += 1
             while opened > shared:
                 below = entries_before[opened], nodes_before[opened]
-                close(opened, below, room, counted, slot, scratch)
+                close(opened, below, bits, room, counted, slot, scratch)
                 opened -= 1
             while opened < deepest and not (opened > 1 and path[opened] == BOS + 1):
                 opened += 1
@@ -203,7 +204,7 @@ def count_buckets(keys, sizes, first_word, bits, words_each, vocab_size, room, c
             nodes[1] += 1
         while opened > 0:
             below = entries_before[opened], nodes_before[opened]
-            close(opened, below, room, counted, slot, scratch)
+            close(opened, below, bits, room, counted, slot, scratch)
             opened -= 1
     for d in range(1, D + 1):
         firsts[d * room + nodes[d]] = filled[d]
@@ -227,7 +228,7 @@ def add_leaf(d, keys, j, m, bits, layout, room, counted):
                 break
             if (keys[chunks - 1, j] >> last_shift >> bits) != (keys[chunks - 1, start] >> last_shift >> bits):
                 break
-        w = ((keys[chunks - 1, j] >> last_shift) & mask) - 1
+        w = ((((keys[chunks - 1, j] >> last_shift) & mask) * UNSCRAMBLE) & mask) - 1
         if e > begin and words[e - 1] == w:
             counts[e - 1] += 1
         elif w >= 0:
@@ -242,7 +243,7 @@ def add_leaf(d, keys, j, m, bits, layout, room, counted):
 
 
 @inlined
-def close(d, first_below, room, counted, slot, scratch):
+def close(d, first_below, bits, room, counted, slot, scratch):
     """The words after a context of depth d, all nodes of depth d + 1 that end in it being known: their union.
 
     Each counts as often as there are different words before the n-gram: Kneser & Ney's adjusted count. ``first_below``:
@@ -283,23 +284,23 @@ def close(d, first_below, room, counted, slot, scratch):
         if len(raws) > 0:
             raws[place] += raws[j]
     filled[d] = e - base
-    order, spare, stack = scratch
-    sort_entries(words, counts, raws, begin, e, order, spare, stack)
+    order, spare, places, stack = scratch
+    sort_entries(words, counts, raws, begin, e, bits, order, spare, places, stack)
 
 
 @kernel
-def sort_entries(words, counts, raws, begin, end, order, spare, stack):
-    """Bring the entries begin ... end into the order of their words."""
+def sort_entries(words, counts, raws, begin, end, bits, order, spare, places, stack):
+    """Bring the entries begin ... end into the order of their words, scrambled."""
     ordered = True
-    for e in range(begin + 1, end):
-        if words[e] < words[e - 1]:
-            ordered = False
-            break
+    for e in range(begin, end):
+        places[e - begin] = scrambled(words[e], bits)
+        ordered = ordered and (e == begin or places[e - begin - 1] < places[e - begin])
     if ordered:
         return
     for e in range(end - begin):
         order[e] = e
-    sort_together(words[begin:end], order, 0, end - begin, stack)
+    sort_together(places, order, 0, end - begin, stack)
+    permute(words[begin:end], order, spare)
     permute(counts[begin:end], order, spare)
     if len(raws) > 0:
         permute(raws[begin:end], order, spare)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,23 @@ CHECKED_BYTES = 64 << 20
 MOST = (1 << 31) - 2  # n-grams that a table can hold
 
 
+def scrambled(words: NDArray[Any], vocab_size: int) -> NDArray[np.int64]:
+    """What entries are sorted by: `table_kernels.scrambled` of many words."""
+    from chekhov.ngram.table_kernels import SCRAMBLE
+
+    return (words.astype(np.int64) + 1) * SCRAMBLE & ((1 << vocab_size.bit_length()) - 1)
+
+
 @dataclass(frozen=True)
 class Table:
     """p(w | c) = p of the entry of w in the node of c, or, where there is none, the back-off of c times p(w | c').
 
     A node is a context: node 0 the empty one, 1 + w that of the word w, then those of two words, of three, ...
     nodes (M + 1, 3): where its entries begin; log10 of its back-off; the node of its longest suffix. entries (E, 3):
-    the words that follow it, in rising order; log10 p; the node of the longest suffix of context and word that is one.
-    Node 0 has an entry for every word. Logarithms are to base 10, as in ARPA files, so that what is read is written
-    again; they are float32 whose bits stand in an int32.
+    the words that follow it, in the order of `scrambled`, so that a word is looked for where it is likely to be;
+    log10 p; the node of the longest suffix of context and word that is one. Node 0 has an entry for every word, in
+    their own order. Logarithms are to base 10, as in ARPA files, so that what is read is written again; they are
+    float32 whose bits stand in an int32.
     """
 
     nodes: Ints
@@ -115,7 +124,8 @@ def check_content(table: Table, V: int) -> None:
         raise damaged("the nodes are out of order")
     if (nodes[:, SUFFIX] < 0).any() or (children < 0).any() or (children >= M).any():
         raise damaged("a node is out of range")
-    rises = np.diff(words) > 0
+    rises = np.diff(scrambled(words, V)) > 0
+    rises[: V - 1] = True  # the root's entries stand by their word
     rises[first[1:-1][(first[1:-1] > 0) & (first[1:-1] < len(words))] - 1] = True  # where one node's words end
     if (words[:V] != np.arange(V)).any() or not rises.all() or (words < 0).any() or (words >= V).any():
         raise damaged("the words are out of order or out of range")

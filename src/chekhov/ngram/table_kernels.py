@@ -8,13 +8,16 @@ from chekhov.kernels.jit import inlined, kernel, prefetch
 
 LANES = 16  # pieces of a text that are read side by side, so that one waits for memory while the others work
 LINE = 5  # entries in a cache line
+NEAR = 8  # entries that are looked at one by one where the first guess was not right
+SCRAMBLE = 0x9E3779B1  # odd, so that every word keeps a place of its own; near 2^32 times the golden ratio
+UNSCRAMBLE = pow(SCRAMBLE, -1, 1 << 32)
 NOTHING = -1
 
 
 @inlined
 def bounds(nodes, entries, node):
     """Where the entries of a node begin and end."""
-    begin, end = nodes[node, 0], nodes[node + 1, 0]
+    begin, end = np.int64(nodes[node, 0]), np.int64(nodes[node + 1, 0])
     return max(begin, 0), min(end, len(entries))
 
 
@@ -31,38 +34,77 @@ def bounded(nodes, child):
 
 
 @inlined
-def next_look(begin, end):
-    """The entry that a binary search of begin ... end looks at next."""
-    return np.int64((begin + end) >> 1 if end - begin > LINE else begin)
-
-
-@kernel
-def find(nodes, entries, node, word):
-    """The entry of ``word`` in a node, or -1."""
-    if node == 0:
-        return word
-    begin, end = bounds(nodes, entries, node)
-    while end - begin > LINE:
-        middle = (begin + end) >> 1
-        if entries[middle, 0] <= word:
-            begin = middle
-        else:
-            end = middle
-    for e in range(begin, end):
-        if entries[e, 0] == word:
-            return e
-    return NOTHING
+def word_bits(nodes):
+    """How many bits a word's id + 1 has: V is the number of entries of the root."""
+    bits, V = np.int64(0), np.int64(nodes[1, 0])
+    while V > 0:
+        V >>= 1
+        bits += 1
+    return bits
 
 
 @inlined
-def step(nodes, node_floats, entries, entry_floats, node, word):
+def scrambled(word, bits):
+    """The place of a word in the order of entries: as good as random, and different for each word."""
+    return (np.int64(word + 1) * SCRAMBLE) & ((np.int64(1) << bits) - 1)
+
+
+@inlined
+def first_look(low, high, place, bits):
+    """Where among the entries low ... high a place most likely is."""
+    return low + ((place * (high - low)) >> bits)
+
+
+@inlined
+def narrow(entries, low, high, look, place, bits):
+    """Look at an entry and those near it: (low, high) that the search is now confined to, and where to look next."""
+    here = scrambled(entries[look, 0], bits)
+    if here < place:
+        last, look = min(high, look + NEAR), look + 1
+        while look < last:
+            here = scrambled(entries[look, 0], bits)
+            if here >= place:
+                return look, look + 1, look
+            look += 1
+        jump = (place - here) * (high - look) // ((np.int64(1) << bits) - here)
+        return look, high, min(look + jump, high - 1)
+    if here > place:
+        first, look = max(low, look - NEAR), look - 1
+        while look >= first:
+            here = scrambled(entries[look, 0], bits)
+            if here <= place:
+                return look, look + 1, look
+            look -= 1
+        jump = (here - place) * (look + 1 - low) // (here + 1)
+        return low, look + 1, max(look - jump, low)
+    return look, look + 1, look
+
+
+@kernel
+def find(nodes, entries, node, word, bits):
+    """The entry of ``word`` in a node, or -1."""
+    if node == 0:
+        return np.int64(word)
+    low, high = bounds(nodes, entries, node)
+    place = scrambled(word, bits)
+    look = first_look(low, high, place, bits)
+    while high - low > LINE:
+        low, high, look = narrow(entries, low, high, look, place, bits)
+    for e in range(low, high):
+        if entries[e, 0] == word:
+            return np.int64(e)
+    return np.int64(NOTHING)
+
+
+@inlined
+def step(nodes, node_floats, entries, entry_floats, node, word, bits):
     """(log10 p(word | context of node), the node after it, the node that knew the word)."""
     log10_p = np.float32(0.0)
-    e = find(nodes, entries, node, word)
+    e = find(nodes, entries, node, word, bits)
     while e < 0:
         log10_p += node_floats[node, 1]
         node = shorter(nodes, node)
-        e = find(nodes, entries, node, word)
+        e = find(nodes, entries, node, word, bits)
     return log10_p + entry_floats[e, 1], bounded(nodes, entries[e, 2]), node
 
 
@@ -72,10 +114,11 @@ def score_rows(nodes, node_floats, entries, entry_floats, state, ids, log10_prob
 
     log10_probs (B, T), known_by (B, T): the node that knew each word, if there is room for it.
     """
+    bits = word_bits(nodes)
     for b in range(len(ids)):
         node = state[b]
         for t in range(ids.shape[1]):
-            log10_probs[b, t], node, knew = step(nodes, node_floats, entries, entry_floats, node, ids[b, t])
+            log10_probs[b, t], node, knew = step(nodes, node_floats, entries, entry_floats, node, ids[b, t], bits)
             if len(known_by) > 0:
                 known_by[b, t] = knew
         state[b] = node
@@ -88,10 +131,11 @@ def score_text(nodes, node_floats, entries, entry_floats, state, ids, order, log
     The text is cut into pieces that are read in turns, one memory access at a time. A piece begins order - 1 words
     early: the node after those is that of all words before.
     """
-    T = len(ids)
+    T, bits = len(ids), word_bits(nodes)
     size = (T + LANES - 1) // LANES
     place, piece_end, wanted = np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64)
-    node, begin, end = np.zeros(LANES, np.int64), np.full(LANES, NOTHING, np.int64), np.empty(LANES, np.int64)
+    node, look = np.zeros(LANES, np.int64), np.full(LANES, NOTHING, np.int64)
+    begin, end = np.empty(LANES, np.int64), np.empty(LANES, np.int64)
     log10_p = np.zeros(LANES, np.float32)
     running = 0
     for lane in range(LANES):
@@ -106,30 +150,26 @@ def score_text(nodes, node_floats, entries, entry_floats, state, ids, order, log
             if place[lane] >= piece_end[lane]:
                 continue
             word, here = ids[place[lane]], node[lane]
-            if begin[lane] < 0:  # the node has come: ask for its entries
+            if look[lane] < 0:  # the node has come: ask for its entries
                 if here == 0:
-                    begin[lane], end[lane] = word, word + 1
-                    prefetch(entries, (np.int64(word), 0))
+                    begin[lane], end[lane], look[lane] = word, word + 1, word
                 else:
                     low, high = bounds(nodes, entries, here)
                     begin[lane], end[lane] = low, high
-                    prefetch(entries, (next_look(low, high), 0))
+                    look[lane] = first_look(low, high, scrambled(word, bits), bits)
+                prefetch(entries, (look[lane], 0))
                 continue
             low, high = begin[lane], end[lane]
             if high - low > LINE:
-                middle = (low + high) >> 1
-                if entries[middle, 0] <= word:
-                    low = middle
-                else:
-                    high = middle
+                low, high, look[lane] = narrow(entries, low, high, look[lane], scrambled(word, bits), bits)
                 begin[lane], end[lane] = low, high
-                prefetch(entries, (next_look(low, high), 0))
+                prefetch(entries, (look[lane], 0))
                 continue
             found = NOTHING
             for e in range(low, high):
                 if entries[e, 0] == word:
                     found = e
-            begin[lane] = NOTHING
+            look[lane] = NOTHING
             if found < 0:
                 log10_p[lane] += node_floats[here, 1]
                 node[lane] = shorter(nodes, here)
@@ -152,13 +192,13 @@ def score_text(nodes, node_floats, entries, entry_floats, state, ids, order, log
 @kernel
 def advance_rows(nodes, entries, state, words):
     """The nodes (B,) after one word each, words (B,)."""
-    after = np.empty(len(state), np.int64)
+    after, bits = np.empty(len(state), np.int64), word_bits(nodes)
     for b in range(len(state)):
         node = state[b]
-        e = find(nodes, entries, node, words[b])
+        e = find(nodes, entries, node, words[b], bits)
         while e < 0:
             node = shorter(nodes, node)
-            e = find(nodes, entries, node, words[b])
+            e = find(nodes, entries, node, words[b], bits)
         after[b] = bounded(nodes, entries[e, 2])
     return after
 
@@ -188,12 +228,13 @@ def fill_rows(nodes, node_floats, entries, entry_floats, state, rows):
 @kernel
 def probabilities_by_order(nodes, entries, entry_floats, starts, node, ids, p):
     """p (order, T): what each suffix of the context says of each word, 0 for never; untouched: no such node."""
+    bits = word_bits(nodes)
     for t in range(len(ids)):
         here, after, depth = node, 0, len(starts) - 2
         while True:
             while starts[depth] > here:
                 depth -= 1
-            e = find(nodes, entries, here, ids[t])
+            e = find(nodes, entries, here, ids[t], bits)
             p[depth, t] = 10.0 ** entry_floats[e, 1] if e >= 0 else 0.0
             if e >= 0 and after == 0:
                 after = bounded(nodes, entries[e, 2])
