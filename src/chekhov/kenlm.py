@@ -27,6 +27,8 @@ from chekhov.tasks.text_model import load
 from chekhov.tokens import text_kernels
 from chekhov.types import BOS
 
+HEADER = bytes.__basicsize__ - 1  # CPython: where the bytes of a bytes object begin
+
 
 def read_model(path: Path) -> tuple[list[str], Table]:
     """The words by id and the table of an ARPA file or a model folder."""
@@ -140,7 +142,8 @@ class Model:
 
     def score(self, sentence: str | bytes, bos: bool = True, eos: bool = True) -> float:
         """log10 p of the words between blanks, after <s> if ``bos``, and of </s> after them if ``eos``."""
-        return kernels.score_sentence(self._address, as_bytes(sentence), bos, eos)
+        text = as_bytes(sentence)
+        return kernels.score_sentence(self._address, id(text) + HEADER, len(text), bos, eos)
 
     def perplexity(self, sentence: str | bytes) -> float:
         words = len(as_bytes(sentence).split()) + 1  # </s>
@@ -153,7 +156,7 @@ class Model:
         text = as_bytes(sentence)
         most = len(text) // 2 + 2
         log10_probs, orders, unknown = np.empty(most, np.float32), np.empty(most, np.int64), np.empty(most, np.bool_)
-        n = kernels.score_words(self._address, text, bos, eos, log10_probs, orders, unknown)
+        n = kernels.full_scores(self._address, id(text) + HEADER, len(text), bos, eos, log10_probs, orders, unknown)
         return zip(log10_probs[:n].tolist(), orders[:n].tolist(), unknown[:n].tolist(), strict=True)
 
     def BeginSentenceWrite(self, state: State) -> None:  # noqa: N802 - kenlm's names

@@ -13,11 +13,14 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from chekhov.kernels.jit import inlined, kernel, prefetch
-from chekhov.ngram.table_kernels import bounded, bounds, find, shorter
+from chekhov.ngram.table_kernels import bounded, bounds, find, score_text, shorter
+from chekhov.tokens.text_kernels import BATCH, equal
 from chekhov.types import BOS, EOS, UNK
 
 # Places in the array of int64 that a model is: addresses and lengths.
 NODES, NODE_ROWS, ENTRIES, ENTRY_ROWS, SLOTS, SLOT_COUNT, TYPES, TYPE_COUNT, SPELLINGS, STARTS, ORDER, BITS = range(12)
+
+MOST_LANES = 8
 
 
 @intrinsic
@@ -43,32 +46,71 @@ def arrays(model):
     )
 
 
+@inlined
+def is_blank(byte):
+    return byte == 32 or 9 <= byte <= 13
+
+
 @kernel
-def word_id(model, text, begin, end):
-    """The id of the word text[begin:end], `UNK` if it is none."""
+def word_ids(model, text, eos, ids):
+    """The ids of the words between blanks, `UNK` for those that are none, and `EOS` if ``eos``: returns how many.
+
+    A batch at a time, so that none waits for memory. A hash that fits is believed only if the spelling is the same.
+    """
     places = carray(pointer(model), 12, np.int64)
     slots = carray(pointer(places[SLOTS]), (places[SLOT_COUNT], 2), np.int64)
     words = carray(pointer(places[TYPES]), (places[TYPE_COUNT], 3), np.int64)
     spellings = carray(pointer(places[SPELLINGS]), max(1, words[len(words) - 1, 2]), np.uint8)
-    key = np.uint64(0xCBF29CE484222325)
-    for i in range(begin, end):
-        key = (key ^ np.uint64(text[i])) * np.uint64(0x100000001B3)
-    full = np.int64(key ^ (key >> np.uint64(29)))
-    slot = full & (len(slots) - 1)
-    while slots[slot, 1] >= 0:
-        if slots[slot, 0] != full:
-            slot = (slot + 1) & (len(slots) - 1)
-            continue
-        number = slots[slot, 1]
-        start = words[number, 1]
-        if words[number, 2] - start == end - begin:
-            same = True
-            for j in range(end - begin):
-                same = same and text[begin + j] == spellings[start + j]
-            if same:
-                return number
-        slot = (slot + 1) & (len(slots) - 1)
-    return UNK
+    entries = carray(pointer(places[ENTRIES]), (places[ENTRY_ROWS], 3), np.int32)
+    batch, mask = np.empty((BATCH, 3), np.int64), len(slots) - 1
+    i, n, end = 0, 0, len(text)
+    while i < end:
+        size = 0
+        while i < end and size < BATCH:
+            if is_blank(text[i]):
+                i += 1
+                continue
+            batch[size, 1], key = i, np.uint64(0xCBF29CE484222325)
+            while i < end and not is_blank(text[i]):
+                key = (key ^ np.uint64(text[i])) * np.uint64(0x100000001B3)
+                i += 1
+            batch[size, 0], batch[size, 2] = np.int64(key ^ (key >> np.uint64(29))), i
+            prefetch(slots, (batch[size, 0] & mask, 0))
+            size += 1
+        for t in range(size):
+            slot = batch[t, 0] & mask
+            while slots[slot, 1] >= 0 and slots[slot, 0] != batch[t, 0]:
+                slot = (slot + 1) & mask
+            number = slots[slot, 1]
+            ids[n + t] = number
+            if number >= 0:
+                prefetch(words, (number, 0))
+                prefetch(entries, (number, 0))
+        for t in range(size):
+            if ids[n + t] >= 0:
+                prefetch(spellings, words[ids[n + t], 1])
+        for t in range(size):
+            begin, length = batch[t, 1], batch[t, 2] - batch[t, 1]
+            slot = batch[t, 0] & mask
+            number = np.int64(ids[n + t])
+            while number >= 0:
+                start = words[number, 1]
+                if words[number, 2] - start == length and equal(text, begin, spellings, start, length):
+                    break
+                while True:  # on to the next of the same hash: once in many years
+                    passed = slots[slot, 1] == number
+                    slot = (slot + 1) & mask
+                    if passed:
+                        break
+                while slots[slot, 1] >= 0 and slots[slot, 0] != batch[t, 0]:
+                    slot = (slot + 1) & mask
+                number = slots[slot, 1]
+            ids[n + t] = number if number >= 0 else UNK
+        n += size
+    if eos:
+        ids[n] = EOS
+        n += 1
+    return n
 
 
 @inlined
@@ -111,49 +153,44 @@ def base_full_score(model, node, word):
     return look_up(arrays(model), node, word)
 
 
-@inlined
-def is_blank(byte):
-    return byte == 32 or 9 <= byte <= 13
+@kernel
+def score_words(model, address, length, bos, eos, ids, log10_probs, known_by):
+    """log10 p, and the node that knew it if there is room, of the words between blanks of a text: how many there are.
+
+    The text is ``length`` bytes at ``address``; ids and log10_probs have room for half of them and two.
+    """
+    nodes, node_floats, entries, entry_floats, starts, _ = arrays(model)
+    text = carray(pointer(address), length, np.uint8)
+    n, order = word_ids(model, text, eos, ids), len(starts) - 1
+    begin = 1 + BOS if bos and order > 1 else 0
+    lanes = min(MOST_LANES, 1 + n // (2 * order - 2)) if order > 1 else 1
+    score_text(
+        nodes, node_floats, entries, entry_floats, begin, ids[:n], order, lanes, 0, log10_probs, known_by
+    )  # fmt: skip
+    return n
 
 
 @kernel
-def score_sentence(model, text, bos, eos):
-    """log10 p of all words between blanks."""
-    table = arrays(model)
-    total, node, i, end = np.float32(0.0), 1 + BOS if bos and len(table[4]) > 2 else 0, 0, len(text)
-    while i < end:
-        if is_blank(text[i]):
-            i += 1
-            continue
-        begin = i
-        while i < end and not is_blank(text[i]):
-            i += 1
-        log10_p, node, _ = look_up(table, node, word_id(model, text, begin, i))
-        total += log10_p
-    if eos:
-        log10_p, node, _ = look_up(table, node, EOS)
-        total += log10_p
+def score_sentence(model, address, length, bos, eos):
+    """log10 p of all words between blanks of a text: ``length`` bytes at ``address``."""
+    room = length // 2 + 2
+    log10_probs = np.empty(room, np.float32)
+    n = score_words(model, address, length, bos, eos, np.empty(room, np.int32), log10_probs, np.empty(0, np.int64))
+    total = np.float32(0.0)
+    for t in range(n):
+        total += log10_probs[t]
     return total
 
 
 @kernel
-def score_words(model, text, bos, eos, log10_probs, orders, unknown):
-    """As `score_sentence`, each word's own: returns how many there are."""
-    table = arrays(model)
-    node, i, end, n = 1 + BOS if bos and len(table[4]) > 2 else 0, 0, len(text), 0
-    while i < end:
-        if is_blank(text[i]):
-            i += 1
-            continue
-        begin = i
-        while i < end and not is_blank(text[i]):
-            i += 1
-        word = word_id(model, text, begin, i)
-        log10_probs[n], node, orders[n] = look_up(table, node, word)
-        unknown[n] = word == UNK
-        n += 1
-    if eos:
-        log10_probs[n], node, orders[n] = look_up(table, node, EOS)
-        unknown[n] = False
-        n += 1
+def full_scores(model, address, length, bos, eos, log10_probs, orders, unknown):
+    """As `score_words`, and the order of the n-gram that each is of, and whether the word is unknown."""
+    ids, known_by = np.empty(len(orders), np.int32), np.empty(len(orders), np.int64)
+    n = score_words(model, address, length, bos, eos, ids, log10_probs, known_by)
+    starts = arrays(model)[4]
+    for t in range(n):
+        order = 1
+        while known_by[t] >= starts[order]:
+            order += 1
+        orders[t], unknown[t] = order, ids[t] == UNK
     return n

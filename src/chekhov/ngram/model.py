@@ -25,6 +25,7 @@ LN10 = np.float32(math.log(10))
 MAX_VOCAB_SIZE = 1 << 31
 BYTES_OF_A_TARGET = 80  # while it is counted, at order 5
 LONG = 1000  # tokens of one row that are worth cutting into pieces
+LANES = 16  # into so many
 NO_NODES = np.empty((0, 0), np.int64)
 
 
@@ -45,7 +46,7 @@ class NGram:
         self.order, self.vocab_size = table.order, table.vocab_size
 
     def initial_state(self, batch_size: int) -> NGramState:
-        return NGramState(np.full(batch_size, 1 + BOS if self.order > 1 else 0, np.int64))
+        return NGramState(np.full(batch_size, self._begin, np.int64))
 
     def advance(self, state: NGramState, tokens: Ids) -> NGramState:
         from chekhov.ngram import table_kernels
@@ -78,7 +79,10 @@ class NGram:
         known_by = np.zeros(words.shape, np.int64) if orders else NO_NODES
         if len(words) == 1 and words.shape[1] >= LONG:
             flat = known_by.reshape(-1)
-            node[0] = table_kernels.score_text(*self._arrays(), node[0], words[0], self.order, log10_probs[0], flat)
+            begin = self._begin
+            node[0] = table_kernels.score_text(
+                *self._arrays(), node[0], words[0], self.order, LANES, begin, log10_probs[0], flat
+            )
         else:
             table_kernels.score_rows(*self._arrays(), node, words, log10_probs, known_by)
         return log10_probs, NGramState(node), known_by
@@ -93,6 +97,11 @@ class NGram:
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         table = self.table
         return table.nodes, table.node_floats, table.entries, table.entry_floats
+
+    @property
+    def _begin(self) -> int:
+        """The node of the start of a sentence."""
+        return 1 + BOS if self.order > 1 else 0
 
     # What is stored.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import inlined, kernel, prefetch
+from chekhov.types import EOS
 
-LANES = 16  # pieces of a text that are read side by side, so that one waits for memory while the others work
+PLACE, STOP, WANTED, NODE, LOOK, LOW, HIGH = range(7)  # where a lane of `score_text` stands
 LINE = 5  # entries in a cache line
 NEAR = 8  # entries that are looked at one by one where the first guess was not right
 SCRAMBLE = 0x9E3779B1  # odd, so that every word keeps a place of its own; near 2^32 times the golden ratio
@@ -125,67 +126,69 @@ def score_rows(nodes, node_floats, entries, entry_floats, state, ids, log10_prob
 
 
 @kernel
-def score_text(nodes, node_floats, entries, entry_floats, state, ids, order, log10_probs, known_by):
-    """As `score_rows` for one long text ids (T,) from the node ``state``; returns the node after it.
+def score_text(
+    nodes, node_floats, entries, entry_floats, state, ids, order, lanes, after_eos, log10_probs, known_by
+):  # fmt: skip
+    """As `score_rows` for one text ids (T,) from the node ``state``; returns the node after it.
 
-    The text is cut into pieces that are read in turns, one memory access at a time. A piece begins order - 1 words
-    early: the node after those is that of all words before.
+    The text is cut into ``lanes`` pieces that are read in turns, one memory access at a time, so that one waits for
+    memory while the others work. A piece begins order - 1 words early: the node after those is that of all words
+    before. ``after_eos``: the node after </s>.
     """
     T, bits = len(ids), word_bits(nodes)
-    size = (T + LANES - 1) // LANES
-    place, piece_end, wanted = np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64)
-    node, look = np.zeros(LANES, np.int64), np.full(LANES, NOTHING, np.int64)
-    begin, end = np.empty(LANES, np.int64), np.empty(LANES, np.int64)
-    log10_p = np.zeros(LANES, np.float32)
+    size = (T + lanes - 1) // lanes
+    at = np.empty((lanes, 7), np.int64)
+    log10_p = np.zeros(lanes, np.float32)
     running = 0
-    for lane in range(LANES):
-        wanted[lane] = min(lane * size, T)
-        place[lane], piece_end[lane] = max(0, wanted[lane] - (order - 1)), min(wanted[lane] + size, T)
-        if place[lane] == 0:
-            node[lane] = state
-        running += wanted[lane] < piece_end[lane]
+    for lane in range(lanes):
+        wanted = min(lane * size, T)
+        at[lane, WANTED], at[lane, STOP] = wanted, min(wanted + size, T)
+        at[lane, PLACE] = max(0, wanted - (order - 1)) if wanted < T else T
+        at[lane, NODE] = state if at[lane, PLACE] == 0 else 0
+        at[lane, LOOK] = NOTHING
+        running += at[lane, PLACE] < at[lane, STOP]
     after = state
     while running > 0:
-        for lane in range(LANES):
-            if place[lane] >= piece_end[lane]:
+        for lane in range(lanes):
+            place, here = at[lane, PLACE], at[lane, NODE]
+            if place >= at[lane, STOP]:
                 continue
-            word, here = ids[place[lane]], node[lane]
-            if look[lane] < 0:  # the node has come: ask for its entries
-                if here == 0:
-                    begin[lane], end[lane], look[lane] = word, word + 1, word
-                else:
+            word = ids[place]
+            if at[lane, LOOK] < 0:  # the node has come: ask for its entries
+                low, high, look = np.int64(word), np.int64(word + 1), np.int64(word)
+                if here != 0:
                     low, high = bounds(nodes, entries, here)
-                    begin[lane], end[lane] = low, high
-                    look[lane] = first_look(low, high, scrambled(word, bits), bits)
-                prefetch(entries, (look[lane], 0))
+                    look = first_look(low, high, scrambled(word, bits), bits)
+                at[lane, LOW], at[lane, HIGH], at[lane, LOOK] = low, high, look
+                prefetch(entries, (look, 0))
                 continue
-            low, high = begin[lane], end[lane]
+            low, high = at[lane, LOW], at[lane, HIGH]
             if high - low > LINE:
-                low, high, look[lane] = narrow(entries, low, high, look[lane], scrambled(word, bits), bits)
-                begin[lane], end[lane] = low, high
-                prefetch(entries, (look[lane], 0))
+                low, high, look = narrow(entries, low, high, at[lane, LOOK], scrambled(word, bits), bits)
+                at[lane, LOW], at[lane, HIGH], at[lane, LOOK] = low, high, look
+                prefetch(entries, (look, 0))
                 continue
             found = NOTHING
             for e in range(low, high):
                 if entries[e, 0] == word:
                     found = e
-            look[lane] = NOTHING
+            at[lane, LOOK] = NOTHING
             if found < 0:
                 log10_p[lane] += node_floats[here, 1]
-                node[lane] = shorter(nodes, here)
+                at[lane, NODE] = shorter(nodes, here)
             else:
-                if place[lane] >= wanted[lane]:
-                    log10_probs[place[lane]] = log10_p[lane] + entry_floats[found, 1]
+                if place >= at[lane, WANTED]:
+                    log10_probs[place] = log10_p[lane] + entry_floats[found, 1]
                     if len(known_by) > 0:
-                        known_by[place[lane]] = here
+                        known_by[place] = here
                 log10_p[lane] = 0.0
-                node[lane] = bounded(nodes, entries[found, 2])
-                place[lane] += 1
-                if place[lane] == piece_end[lane]:
+                at[lane, NODE] = bounded(nodes, entries[found, 2]) if word != EOS else after_eos
+                at[lane, PLACE] += 1
+                if place + 1 == at[lane, STOP]:
                     running -= 1
-                    if piece_end[lane] == T:
-                        after = node[lane]
-            prefetch(nodes, (node[lane], 0))
+                    if place + 1 == T:
+                        after = at[lane, NODE]
+            prefetch(nodes, (at[lane, NODE], 0))
     return after
 
 
