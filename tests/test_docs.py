@@ -27,6 +27,7 @@ VERBS = [
     "import",
     "info",
     "mix",
+    "prune",
     "rescore",
     "score",
     "train",

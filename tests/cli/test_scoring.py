@@ -52,6 +52,61 @@ def test_the_strangest_line_comes_first(folder: str) -> None:
     assert sorted(json.loads(line)["line"] for line in out.splitlines()) == [1, 2, 3, 4]
 
 
+def test_query_prints_what_kenlm_s_query_does(folder: str, tmp_path: Path) -> None:
+    code, out, _ = call("score", folder, "--query", stdin="Никто не плясал.\nРужьё висело")
+    assert code == 0
+    first, second, *summary = out.splitlines()
+    model = chekhov.load(folder)
+    both = [model.score("Никто не плясал."), model.score("Ружьё висело")]
+    for line, found in zip((first, second), both, strict=True):
+        *words, last = line.split("\t")
+        assert last == f"Total: {found.total_log_prob / math.log(10):.7g} OOV: {sum(found.oov)}"
+        rows = zip(found.tokens, found.ids, found.orders, found.log_probs, strict=True)
+        assert words == [f"{token}={id} {order} {p / math.log(10):.7g}" for token, id, order, p in rows]
+    assert [line.split(":\t")[0] for line in summary[:2]] == ["Perplexity including OOVs", "Perplexity excluding OOVs"]
+    tokens = [p for found in both for p in found.log_probs]
+    known = [p for found in both for p, oov in zip(found.log_probs, found.oov, strict=True) if not oov]
+    for line, own in zip(summary, (tokens, known), strict=False):
+        assert float(line.split("\t")[1]) == pytest.approx(math.exp(-math.fsum(own) / len(own)))
+    assert summary[2:] == ["OOVs:\t1", f"Tokens:\t{len(tokens)}"]
+    (tmp_path / "che.txt").write_text(TEXT)
+    chekhov.train("chain", tmp_path / "che.txt", out=tmp_path / "chain")
+    code, _, err = call("score", str(tmp_path / "chain"), "--query", stdin="Никто")
+    assert code == 2
+    assert err.startswith("E-SCORE-002")
+
+
+def test_a_smaller_model(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "che.txt").write_text(TEXT)
+    held_out = ("--text", str(tmp_path / "che.txt"))
+    code, out, _ = call("prune", folder, "-o", str(tmp_path / "s"), "--threshold", "0.05", "--json", *held_out)
+    assert code == 0
+    record = json.loads(out)
+    assert 0 < sum(record["ngrams"]) < sum(record["ngrams_before"])
+    assert record["perplexity"] > record["perplexity_before"]
+    assert chekhov.load(tmp_path / "s").model.parameter_count < chekhov.load(folder).model.parameter_count
+    code, _, err = call("prune", folder, "-o", str(tmp_path / "t"), "--size", str(sum(record["ngrams"])), *held_out)
+    assert code == 0
+    assert f"{record['perplexity']:,.2f}" in err
+    for flags in ((), ("--size", "1"), ("--threshold", "-1"), ("--threshold", "nan")):
+        assert call("prune", folder, "-o", str(tmp_path / "u"), *flags)[0] == 2
+    assert not (tmp_path / "u").exists()
+
+
+def test_from_a_pipe_to_an_arpa_file(tmp_path: Path) -> None:
+    flags = ("--tokens", "whitespace", "--split", "none", "--order", "3")
+    code, _, err = call("train", "ngram", "-", "--arpa", str(tmp_path / "m.arpa"), *flags, stdin=TEXT)
+    assert code == 0, err
+    (tmp_path / "t.txt").write_text(TEXT)
+    folder = str(tmp_path / "m")
+    assert call("train", "ngram", str(tmp_path / "t.txt"), "-o", folder, *flags)[0] == 0
+    assert call("export", folder, "-o", str(tmp_path / "same.arpa"))[0] == 0
+    assert (tmp_path / "m.arpa").read_bytes() == (tmp_path / "same.arpa").read_bytes()
+    code, _, err = call("train", "ngram", "-", *flags, stdin=TEXT)
+    assert code == 2
+    assert err.startswith("E-TRAIN-018")
+
+
 def test_flags_out_of_range(folder: str) -> None:
     assert call("score", folder, "--sort", "length", stdin=LINES)[0] == 2
     assert call("score", folder, "--top", "0", stdin=LINES)[0] == 2

@@ -9,7 +9,21 @@ from typing import Any
 
 import typer
 
-from chekhov.cli import demo, doctor, evaluate, export, generate, import_arpa, info, mix, rescore, score, train, verify
+from chekhov.cli import (
+    demo,
+    doctor,
+    evaluate,
+    export,
+    generate,
+    import_arpa,
+    info,
+    mix,
+    prune,
+    rescore,
+    score,
+    train,
+    verify,
+)
 from chekhov.errors import ChekhovError, UsageError, printable
 
 app = typer.Typer(
@@ -26,6 +40,7 @@ app.command("score")(score.score)
 app.command("evaluate")(evaluate.evaluate)
 app.command("rescore")(rescore.rescore)
 app.command("mix")(mix.mix)
+app.command("prune")(prune.prune)
 app.command("export")(export.export)
 app.command("import")(import_arpa.import_model)
 app.command("info")(info.info)

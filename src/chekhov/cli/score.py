@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from chekhov.cli.output import number, print_json, read_lines
 from chekhov.errors import UsageError, check_range
 
 if TYPE_CHECKING:
-    from chekhov.tasks.text_model import Score
+    from chekhov.tasks.text_model import Score, TextModel
 
 
 def score(
@@ -23,6 +24,9 @@ def score(
         bool, typer.Option("--colour", "--color", help="Show the lines coloured by the surprisal of their tokens.")
     ] = False,
     html: Annotated[str | None, typer.Option(metavar="OUT", help="Write the coloured lines as a page.")] = None,
+    query: Annotated[
+        bool, typer.Option("--query", help="As KenLM's query: word=id, order, log10 of each; perplexities at the end.")
+    ] = False,
     sort: Annotated[str | None, typer.Option(help="surprisal: the least expected lines first.")] = None,
     top: Annotated[int | None, typer.Option(help="Only the first so many lines of the result.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
@@ -36,6 +40,9 @@ def score(
     if top is not None:
         check_range("top", top, 1, 1 << 40)
     found = load(model)
+    if query:
+        print_query(found, read_lines(text))
+        return
     results: Iterable[tuple[int, Score]] = ((i, found.score(line)) for i, line in enumerate(read_lines(text), start=1))
     if sort:
         results = sorted(results, key=lambda pair: -pair[1].surprisal)
@@ -57,6 +64,27 @@ def score(
             print(f"{place}{result.total_log_prob:.4f}\t{number(result.perplexity)}\t{result.text}")
     if html:
         html_page(kept, found, html)
+
+
+def print_query(model: TextModel, lines: Iterable[str]) -> None:
+    """What KenLM's ``query`` prints, ``-v word`` and ``-v summary``; ids are those of this model."""
+    if model.kind != "ngram":
+        what = f"a model of kind {model.kind} has no n-grams to look up"
+        raise UsageError("E-SCORE-002", what, mend="leave --query out: --per-token and --json are for every kind")
+    total, unknown_total, tokens, unknown = 0.0, 0.0, 0, 0
+    for line in lines:
+        result = model.score(line)
+        log10_probs = [log_prob / math.log(10) for log_prob in result.log_probs]
+        rows = zip(result.tokens, result.ids, result.orders, log10_probs, strict=True)
+        print("\t".join(f"{token}={id} {order} {log10_p:.7g}" for token, id, order, log10_p in rows), end="\t")
+        oov = [log10_p for log10_p, missing in zip(log10_probs, result.oov, strict=True) if missing]
+        print(f"Total: {math.fsum(log10_probs):.7g} OOV: {len(oov)}")
+        total, unknown_total = total + math.fsum(log10_probs), unknown_total + math.fsum(oov)
+        tokens, unknown = tokens + len(log10_probs), unknown + len(oov)
+    for name, log10_p, count in (("in", total, tokens), ("ex", total - unknown_total, tokens - unknown)):
+        exponent = -log10_p / max(1, count)
+        print(f"Perplexity {name}cluding OOVs:\t{10**exponent if exponent < 300 else math.inf}")
+    print(f"OOVs:\t{unknown}\nTokens:\t{tokens}")
 
 
 def print_tokens(result: Score) -> None:

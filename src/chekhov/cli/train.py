@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from chekhov.cli.output import check_out, command_line, note, number, print_json, program, say
+from chekhov.errors import UsageError
 
 app = typer.Typer(help="Train a model on a text and save it as a folder.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -66,7 +67,8 @@ def chain(
 @app.command()
 def ngram(
     text: Texts,
-    out: Out,
+    out: Annotated[str | None, typer.Option("-o", "--out", metavar="DIR", help="The model folder to write.")] = None,
+    arpa: Annotated[str | None, typer.Option(metavar="FILE", help="Write an ARPA file, too; .gz packs it.")] = None,
     order: Annotated[
         int | None, typer.Option(help="n: order 5 is four tokens of context. [words 5, characters 7, bytes 9]")
     ] = None,
@@ -105,7 +107,9 @@ def ngram(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """An n-gram model with interpolated modified Kneser-Ney smoothing."""
+    """An n-gram model with interpolated modified Kneser-Ney smoothing. In a pipe: ... | train ngram - --arpa FILE."""
+    if out is None and arpa is None:
+        raise UsageError("E-TRAIN-018", "nothing is to be written", mend="give a folder with -o, or a file with --arpa")
     run("ngram", **locals())
 
 
@@ -220,15 +224,31 @@ def lstm() -> None:
     """A long short-term memory network."""
 
 
-def run(kind: str, *, text: list[str], out: str, json: bool, quiet: bool, **settings: Any) -> None:
+def run(
+    kind: str,
+    *,
+    text: list[str],
+    out: str | None,
+    json: bool,
+    quiet: bool,
+    arpa: str | None = None,
+    **settings: Any,
+) -> None:
     from chekhov.tasks.train import train
 
-    check_out(out)
+    if out is not None:
+        check_out(out)
+    if arpa is not None:
+        check_out(arpa)
     if kind not in ("chain", "ngram"):
         settings["quiet"] = quiet
     silent = (lambda message: None) if quiet else note
     model = train(kind, text, out=out, command=command_line(), note=silent, **settings)
-    training = model.training
+    if arpa is not None:
+        from chekhov.tasks.arpa import export_arpa
+
+        export_arpa(model, arpa)
+    training, written = model.training, out or arpa
     figures = training.get("valid") or training.get("test") or {}
     stopped = training.get("stopped_by", "")
     if json:
@@ -244,10 +264,18 @@ def run(kind: str, *, text: list[str], out: str, json: bool, quiet: bool, **sett
         record = {key: figures.get(key) for key in keep}
         times = {key: training.get(key) for key in ("seconds", "cpu_seconds", "steps", "stopped_by")}
         print_json(
-            {"schema": 1, "kind": kind, "model": out, "parameters": model.model.parameter_count, **record, **times}
+            {
+                "schema": 1,
+                "kind": kind,
+                "model": out or arpa,
+                "parameters": model.model.parameter_count,
+                **record,
+                **times,
+            }
         )
     elif not quiet:
-        say(f"{kind}: {model.model.parameter_count:,} parameters, {training['cpu_seconds']:.1f} CPU-seconds -> {out}")
+        size, seconds = model.model.parameter_count, training["cpu_seconds"]
+        say(f"{kind}: {size:,} parameters, {seconds:.1f} CPU-seconds -> {written}")
         if figures:
             say(
                 f"held-out ({training['split']}): perplexity {number(figures['perplexity'])}, "
@@ -258,7 +286,7 @@ def run(kind: str, *, text: list[str], out: str, json: bool, quiet: bool, **sett
             again = command_line() if "--resume" in sys.argv else f"{command_line()} --resume"
             say(f"stopped by {stopped} at step {training['steps']:,}; the best model is kept. To go on:")
             say(f"  {program()}{again.removeprefix('chekhov')}")
-        else:
+        elif out:
             say(f"now: {program()} generate {shlex.quote(out)}")
     if stopped in ("SIGINT", "SIGTERM"):
         raise typer.Exit(130 if stopped == "SIGINT" else 143)

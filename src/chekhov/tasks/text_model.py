@@ -30,6 +30,7 @@ class Score:
     tokens: list[str]
     log_probs: list[float]
     oov: list[bool]
+    ids: list[int] = field(default_factory=list)
     orders: list[int] = field(default_factory=list)  # of an n-gram model: of the n-gram that each probability is of
 
     @property
@@ -89,7 +90,8 @@ class TextModel:
             log_probs, orders = log_probs[0], found[0].tolist()
         else:
             log_probs = token_log_probs(self.model, ids)
-        return Score(text, tokens, log_probs.astype(np.float64).tolist(), (ids == UNK).tolist(), orders)
+        log_probs = log_probs.astype(np.float64).tolist()
+        return Score(text, tokens, log_probs, (ids == UNK).tolist(), ids.tolist(), orders)
 
     def evaluate(self, texts: str | Sequence[str]) -> Evaluation:
         """The text, or each of several, as a document of a corpus."""
