@@ -19,19 +19,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 CODE = re.compile(r"E-[A-Z]+-[0-9]{3}")
 VERBS = [
-    "demo",
-    "doctor",
-    "evaluate",
-    "export",
-    "generate",
-    "import",
-    "info",
-    "mix",
-    "prune",
-    "rescore",
-    "score",
-    "train",
-    "verify",
+    *("demo", "doctor", "evaluate", "export", "generate", "import", "info", "mix", "prune"),
+    *("quantise", "rescore", "score", "train", "verify"),
 ]
 KINDS = ["chain", "elman", "gru", "lstm", "mingru", "ngram", "window"]
 

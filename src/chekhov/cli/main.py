@@ -19,6 +19,7 @@ from chekhov.cli import (
     info,
     mix,
     prune,
+    quantise,
     rescore,
     score,
     train,
@@ -41,6 +42,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("rescore")(rescore.rescore)
 app.command("mix")(mix.mix)
 app.command("prune")(prune.prune)
+app.command("quantise")(quantise.quantise)
 app.command("export")(export.export)
 app.command("import")(import_arpa.import_model)
 app.command("info")(info.info)

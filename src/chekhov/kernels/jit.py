@@ -90,3 +90,51 @@ def number_of(context: Any, bits: Any) -> Any:
         return builder.bitcast(arguments[0], llvmlite.ir.DoubleType())
 
     return types.float64(types.int64), code
+
+
+@intrinsic
+def load_64(context: Any, array: Any, index: Any) -> Any:
+    """The 64 bits that begin at ``array[index]`` of an array of bytes, which need not be aligned."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array_type, index_type = signature.args
+        struct = context.make_array(array_type)(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], index_type, types.intp)
+        pointer = cgutils.get_item_pointer(context, builder, array_type, struct, [place])
+        i64 = llvmlite.ir.IntType(64)
+        loaded = builder.load(builder.bitcast(pointer, i64.as_pointer()))
+        loaded.align = 1
+        return loaded
+
+    return types.uint64(array, index), code
+
+
+@intrinsic
+def count_ones(context: Any, word: Any) -> Any:
+    """How many of the bits of a uint64 are set."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), code
+
+
+@intrinsic
+def lowest_one(context: Any, word: Any) -> Any:
+    """The place of the lowest set bit of a uint64, 64 if there is none."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], llvmlite.ir.IntType(1)(0))
+
+    return types.int64(types.uint64), code
+
+
+@intrinsic
+def highest_one(context: Any, word: Any) -> Any:
+    """The place of the highest set bit of a uint64, -1 if there is none."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zeros = builder.ctlz(arguments[0], llvmlite.ir.IntType(1)(0))
+        return builder.sub(llvmlite.ir.IntType(64)(63), zeros)
+
+    return types.int64(types.uint64), code

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from chekhov.kernels.jit import inlined, kernel
-from chekhov.ngram.table_kernels import shorter, step, word_bits
+from chekhov.ngram.table_kernels import is_deeper, shorter, step, word_bits
 from chekhov.types import BOS, EOS
 
 LN10 = math.log(10.0)
@@ -17,12 +17,6 @@ LN10 = math.log(10.0)
 def power(log10_p):
     """10 to this power; `**` takes four times as long."""
     return math.exp(LN10 * log10_p)
-
-
-@inlined
-def is_deeper(child, depth, starts):
-    """Is the node ``child`` one word deeper than ``depth``: the context and the word, nothing left out?"""
-    return depth + 2 < len(starts) and starts[depth + 1] <= child < starts[depth + 2]
 
 
 @kernel

@@ -25,6 +25,7 @@ LN10 = np.float32(math.log(10))
 MAX_VOCAB_SIZE = 1 << 31
 BYTES_OF_A_TARGET = 80  # while it is counted, at order 5
 LONG = 1000  # tokens of one row that are worth cutting into pieces
+LAYOUT = 2  # of the arrays in a folder; 1 had its words in rising order
 LANES = 16  # into so many
 NO_NODES = np.empty((0, 0), np.int64)
 
@@ -116,7 +117,8 @@ class NGram:
         return len(self.table.entries) + len(self.table.nodes) - 2
 
     def sizes(self) -> dict[str, Any]:
-        return {"order": self.order, "vocab_size": self.vocab_size, "smoothing": self.smoothing}
+        sizes = {"order": self.order, "vocab_size": self.vocab_size}
+        return {**sizes, "smoothing": self.smoothing, "layout": LAYOUT}
 
     def arrays(self) -> Arrays:
         return {"nodes": self.table.nodes, "entries": self.table.entries, "starts": self.table.starts}
@@ -129,6 +131,8 @@ class NGram:
             raise damaged("order and vocab_size are integers, smoothing is a name")
         if not (1 <= order <= MAX_ORDER and BOS < V < MAX_VOCAB_SIZE):
             raise damaged(f"order is {order}, vocab_size {V}")
+        if sizes.get("layout") != LAYOUT:
+            raise damaged(f"they are in layout {sizes.get('layout')}, this version reads layout {LAYOUT}")
         if set(arrays) != {"nodes", "entries", "starts"}:
             raise damaged("nodes, entries and starts are expected")
         return cls(check_table(Table(arrays["nodes"], arrays["entries"], arrays["starts"]), order, V), smoothing)

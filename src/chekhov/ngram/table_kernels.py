@@ -35,6 +35,12 @@ def bounded(nodes, child):
 
 
 @inlined
+def is_deeper(child, depth, starts):
+    """Is the node ``child`` one word deeper than ``depth``: the context and the word, nothing left out?"""
+    return depth + 2 < len(starts) and starts[depth + 1] <= child < starts[depth + 2]
+
+
+@inlined
 def word_bits(nodes):
     """How many bits a word's id + 1 has: V is the number of entries of the root."""
     bits, V = np.int64(0), np.int64(nodes[1, 0])

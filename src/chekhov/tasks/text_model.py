@@ -168,6 +168,10 @@ def _builder(kind: str) -> Callable[[dict[str, Any], Arrays, Path], LanguageMode
         from chekhov.ngram.model import NGram
 
         return lambda sizes, arrays, where: NGram.from_arrays(sizes, arrays)
+    if kind == "packed-ngram":
+        from chekhov.ngram.packed import PackedNGram
+
+        return lambda sizes, arrays, where: PackedNGram.from_arrays(sizes, arrays)
     if kind in RECURRENT:
         require_torch()
         from chekhov.recurrent.language_model import RecurrentLM

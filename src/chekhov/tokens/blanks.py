@@ -58,8 +58,8 @@ def count_tokens(document: str) -> dict[str, int]:
     return dict(zip(types.tokens(), np.bincount(numbers, minlength=types.known).tolist(), strict=True))
 
 
-def encode_tokens(tokens: Sequence[str], first_id: int, document: str, *, lines: bool) -> Ids:
-    """The ids of the tokens of ``document``; tokens[k] has the id first_id + k. ``lines``: `EOS` after each line."""
+def types_of(tokens: Sequence[str]) -> Types:
+    """The table of known tokens, which is made once for many documents."""
     from chekhov.tokens import text_kernels
 
     spelt = [token.encode() for token in tokens]
@@ -70,10 +70,17 @@ def encode_tokens(tokens: Sequence[str], first_id: int, document: str, *, lines:
     own[:, 1] = np.concatenate([[0], own[:, 2]])[: types.known]
     text_kernels.hash_types(types.spellings, own)
     text_kernels.fill_slots(types.slots, types.table, types.known)
+    return types
+
+
+def encode_tokens(types: Types, first_id: int, document: str, *, lines: bool) -> Ids:
+    """The ids of the tokens of ``document``; token k of `types_of` has the id first_id + k. ``lines``: `EOS` after each
+    line."""
+    from chekhov.tokens import text_kernels
+
     text = document if document[-1:] in ("", "\n") or not lines else document + "\n"
-    numbers = types.read(np.frombuffer(text.encode(), np.uint8), learn=False, lines=lines)
-    ids = numbers.astype(np.int64)
+    ids = types.read(np.frombuffer(text.encode(), np.uint8), learn=False, lines=lines).astype(np.int64)
     ids += first_id
-    ids[numbers == text_kernels.LINE_END] = EOS
-    ids[numbers < text_kernels.LINE_END] = UNK
+    ids[ids == text_kernels.LINE_END + first_id] = EOS
+    ids[ids == text_kernels.NOTHING - 1 + first_id] = UNK
     return ids

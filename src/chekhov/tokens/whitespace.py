@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from chekhov.errors import COPY_AGAIN, ModelError, TextError
 from chekhov.tokens import marks, storage
-from chekhov.tokens.blanks import AT_FIRST, Types, count_tokens, encode_tokens
+from chekhov.tokens.blanks import AT_FIRST, Types, count_tokens, encode_tokens, types_of
 from chekhov.tokens.spelling import SpellingModel, train_spelling
 from chekhov.tokens.vocabulary import RESERVED, Vocabulary
 from chekhov.types import BOS, EOS, UNK, Ids
@@ -44,6 +45,10 @@ class WhitespaceTokenizer:
     def __post_init__(self) -> None:
         check_tokens(self.vocabulary, self.options.literal_unk)
 
+    @cached_property
+    def _types(self) -> Types:
+        return types_of(self.vocabulary.tokens)
+
     @property
     def settings(self) -> dict[str, bool | str]:
         return msgspec.to_builtins(self.options)
@@ -65,7 +70,7 @@ class WhitespaceTokenizer:
         if len(document) >= LONG:
             with suppress(UnicodeEncodeError):
                 text = checked(document, self.options)
-                return encode_tokens(self.vocabulary.tokens, len(RESERVED), text, lines=self.options.lines)
+                return encode_tokens(self._types, len(RESERVED), text, lines=self.options.lines)
         if self.options.lines:
             return marks.encode_sentences(self.vocabulary, split(document, self.options))
         return marks.open_last(marks.encode_sentences(self.vocabulary, split(document, self.options)))
