@@ -26,7 +26,18 @@ ORDER = [
         "recurrent",
         "mixture",
     ),
-    *("evaluation", "generation", "saving", "training", "tasks", "kenlm_kernels", "kenlm", "cli", "testing"),
+    *(
+        "evaluation",
+        "generation",
+        "saving",
+        "training",
+        "tasks",
+        "kenlm_kernels",
+        "kenlm",
+        "markovify",
+        "cli",
+        "testing",
+    ),
 ]
 TORCH = ("recurrent", "training", "testing")  # where torch may be imported at a module's top
 FORBIDDEN = {"pickle", "marshal", "shelve", "dill", "joblib", "yaml"}

@@ -5,6 +5,7 @@
       TextError                           a text that cannot be read
       ModelError                          a model folder that cannot be loaded or saved
       TrainingError                       a run that cannot go on
+      GenerationError                     text that was asked for and cannot be written
 
 The class of an error is its code (``E-TEXT-003``), stable across versions and listed in docs/errors.md.
 """
@@ -58,6 +59,10 @@ class ModelError(ChekhovError):
 
 
 class TrainingError(ChekhovError):
+    pass
+
+
+class GenerationError(ChekhovError):
     pass
 
 

@@ -1,0 +1,177 @@
+"""A Markov chain of sentences: it knows how they begin and where they end, and its followers have weights.
+
+    p(w_1 .. w_T </s>) = prod_i p(w_i | w_{i-k} .. w_{i-1})        w_0, w_{-1}, ...: before the beginning
+
+A state is the k words before, fewer at the beginning of a sentence; an entry is a word that follows it (or the end),
+its weight, and the state after it. What `Chain` is to the chapter's program, this is to Markov text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chekhov.errors import TextError
+
+Ints = NDArray[np.int32]
+Sizes = NDArray[np.int64]
+END = -1
+BEFORE = -1  # as a word of a state: the sentence has not begun
+
+
+@dataclass(frozen=True)
+class SentenceChain:
+    """states (S, k): their words, the oldest first, `BEFORE` before the beginning; offsets (S + 1,): their entries.
+    follows (E,), nexts (E,): words or `END`, and the states after them. cumulative (E,): weights added up within each
+    state. begin: the state before the first word, -1 where no sentence was counted from its beginning."""
+
+    states: Ints
+    offsets: Sizes
+    follows: Ints
+    nexts: Ints
+    cumulative: NDArray[np.float32]
+    begin: int
+
+    @property
+    def order(self) -> int:
+        return self.states.shape[1]
+
+    @cached_property
+    def arrays(self) -> tuple[NDArray[np.int64] | Ints | NDArray[np.float32], ...]:
+        """What the kernels read."""
+        return self.offsets, self.follows, self.cumulative, self.nexts
+
+    @cached_property
+    def places(self) -> dict[tuple[int, ...], int]:
+        """The number of each state."""
+        return {tuple(state): i for i, state in enumerate(self.states.tolist())}
+
+    def weights(self) -> NDArray[np.float32]:
+        """(E,)."""
+        weights = np.diff(self.cumulative, prepend=np.float32(0))
+        first = self.offsets[:-1]
+        weights[first] = self.cumulative[first]
+        return weights
+
+
+def count_sentences(ids: Ints, ends: Sizes, order: int, weights: NDArray[np.float64] | None = None) -> SentenceChain:
+    """ids (N,): the words of all sentences; ends (M,): where each ends; weights (M,): what each counts, else 1.
+
+    `TextError` where there is no sentence.
+    """
+    if len(ends) == 0:
+        raise TextError("E-MARKOV-001", "there is no sentence", mend="give a text with sentences in it")
+    begins = np.concatenate([[0], ends[:-1]])
+    # The targets: every word and, after the last of its sentence, the end. before[i]: how many words stand before.
+    size = len(ids) + len(ends)
+    targets = np.full(size, END, np.int32)
+    at = np.arange(len(ids)) + np.repeat(np.arange(len(ends)), ends - begins)
+    targets[at] = ids
+    starts = begins + np.arange(len(ends))
+    before = np.arange(size) - np.repeat(starts, ends - begins + 1)
+    V = int(ids.max(initial=0)) + 2  # word + 1, so that `BEFORE` is 0
+    keys = np.zeros(size, np.int64)
+    for j in range(order, 0, -1):  # the oldest word is the highest digit; ranks where they grow too long
+        word = np.zeros(size, np.int64)
+        word[j:] = targets[:-j]
+        word = np.where(before >= j, word + 1, 0)
+        if keys.size and int(keys.max()) > (1 << 62) // V:
+            keys = np.unique(keys, return_inverse=True)[1]
+        keys = keys * V + word
+    by_state = np.argsort(keys, kind="stable")
+    ranks = np.empty(size, np.int64)
+    first = np.concatenate([[True], np.diff(keys[by_state]) != 0])
+    ranks[by_state] = np.cumsum(first) - 1
+    examples = by_state[first]  # a place of each state
+    states = np.full((len(examples), order), BEFORE, np.int32)
+    for j in range(1, order + 1):
+        has = before[examples] >= j
+        states[has, order - j] = targets[examples[has] - j]
+    pairs = ranks * (V + 1) + (targets + 1)
+    by_pair = np.argsort(pairs, kind="stable")
+    first = np.concatenate([[True], np.diff(pairs[by_pair]) != 0])
+    places = by_pair[first]  # of each entry the first place in the text
+    if weights is None:
+        counts = np.diff(np.concatenate([np.flatnonzero(first), [size]])).astype(np.float64)
+    else:
+        counts = np.add.reduceat(np.repeat(weights, ends - begins + 1)[by_pair], np.flatnonzero(first))
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(ranks[places], minlength=len(states)))])
+    follows = targets[places]
+    nexts = np.where(follows == END, END, ranks[np.minimum(places + 1, size - 1)]).astype(np.int32)
+    return SentenceChain(states, offsets, follows, nexts, added_up(counts, offsets), int(ranks[0]))
+
+
+def added_up(weights: NDArray[np.generic], offsets: Sizes) -> NDArray[np.float32]:
+    """Within each state: in float64 over all, so that float32 is exact within one for whole numbers up to 2^24."""
+    sums = np.cumsum(weights, dtype=np.float64)
+    before = np.concatenate([[0.0], sums])[offsets[:-1]]
+    return (sums - np.repeat(before, np.diff(offsets))).astype(np.float32)
+
+
+def chain_of_rows(states: Ints, follows: Ints, weights: NDArray[np.float64]) -> SentenceChain:
+    """From entries in any order, a state (E, k), a follower and a weight each; equal ones are added up.
+
+    A follower that leads to a state without entries ends the sentence. `TextError` where there is no entry.
+    """
+    if len(follows) == 0:
+        raise TextError("E-MARKOV-001", "there is no sentence", mend="give a text with sentences in it")
+    k = states.shape[1]
+    columns = [follows, *(states[:, j] for j in range(k - 1, -1, -1))]
+    order = np.lexsort(columns)
+    states, follows, weights = states[order], follows[order], weights[order]
+    new_state = np.concatenate([[True], (states[1:] != states[:-1]).any(axis=1)])
+    first = np.flatnonzero(new_state | np.concatenate([[True], follows[1:] != follows[:-1]]))
+    weights = np.add.reduceat(weights, first)
+    numbers = (np.cumsum(new_state) - 1)[first]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(numbers))])
+    own, follows = states[new_state], follows[first]
+    wanted = np.concatenate([own[numbers, 1:], follows[:, None]], axis=1)
+    nexts = np.where(follows == END, END, rows_of(wanted, own)).astype(np.int32)
+    begin = int(rows_of(np.full((1, k), BEFORE, np.int32), own)[0])
+    return SentenceChain(own, offsets, follows, nexts, added_up(weights, offsets), begin)
+
+
+def rows_of(wanted: Ints, rows: Ints) -> NDArray[np.int64]:
+    """The place of each row of ``wanted`` among ``rows``, which are all different; -1 if it is not there."""
+    keys, own = hashes(wanted), hashes(rows)
+    in_order = np.argsort(own, kind="stable")
+    if (np.diff(own[in_order]) == 0).any():  # two rows of one hash: once in thousands of years
+        places = {tuple(row): i for i, row in enumerate(rows.tolist())}
+        return np.array([places.get(tuple(row), -1) for row in wanted.tolist()], np.int64)
+    found = in_order[np.minimum(np.searchsorted(own[in_order], keys), len(own) - 1)]
+    return np.where((rows[found] == wanted).all(axis=1), found, -1)
+
+
+def hashes(rows: Ints) -> NDArray[np.uint64]:
+    value = np.zeros(len(rows), np.uint64)
+    with np.errstate(over="ignore"):
+        for column in rows.T:
+            value = (value ^ (column.astype(np.int64).view(np.uint64))) * np.uint64(0x9E3779B97F4A7C15)
+            value ^= value >> np.uint64(29)
+    return value
+
+
+@dataclass(frozen=True)
+class SpanIndex:
+    """The words of a text (N,), and where each span of three stands: see `sentence_kernels.index_grams`."""
+
+    ids: Ints
+    begins: Ints
+    places: Ints
+    bits: int
+
+    @classmethod
+    def of(cls, ids: Ints) -> SpanIndex:
+        from chekhov.ngram import sentence_kernels
+
+        bits = max(4, len(ids).bit_length())
+        begins, places = np.zeros((1 << bits) + 1, np.int32), np.empty(max(0, len(ids) - 2), np.int32)
+        sentence_kernels.index_grams(ids, bits, begins, places)
+        return cls(ids, begins, places, bits)
+
+    @property
+    def arrays(self) -> tuple[Ints, Ints, Ints, int]:
+        return self.ids, self.begins, self.places, self.bits

@@ -1,0 +1,24 @@
+"""Sentences of running text, whether its lines are paragraphs or were broken to fit a page."""
+
+from __future__ import annotations
+
+import re
+
+from chekhov.text.sentences import sentences
+
+_BREAK = re.compile(r"(?<=[^\s])[^\S\n]*\n[^\S\n]*(?=\S)")  # inside a paragraph
+_BREAK_BEFORE_SMALL = re.compile(r"[^\s.!?…:;]\n[a-zа-яё]")
+WRAPPED = 0.15  # share of the line breaks after no mark and before a small letter: of paragraphs hardly any are
+SAMPLE = 1 << 20
+
+
+def prose_sentences(text: str) -> list[str]:
+    """The sentences of ``text``; a line break ends one, unless the text is wrapped (`is_wrapped`)."""
+    return sentences(_BREAK.sub(" ", text) if is_wrapped(text) else text)
+
+
+def is_wrapped(text: str) -> bool:
+    """Were the lines broken to fit a page, so that a break means nothing and an empty line ends a paragraph?"""
+    sample = text[:SAMPLE]
+    breaks = len(_BREAK.findall(sample))
+    return breaks > 0 and len(_BREAK_BEFORE_SMALL.findall(sample)) > WRAPPED * breaks
