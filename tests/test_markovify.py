@@ -12,7 +12,7 @@ import pytest
 
 from chekhov import markovify
 from chekhov.errors import ChekhovError
-from chekhov.markovify import NoSentenceError, ParamError
+from chekhov.markovify import NoSentenceError, ParamError, reading
 
 TEXT = """Ружьё висело на стене. Ружьё выстрелило в последнем акте! Никто не стрелял на стене? Доктор говорил тихо.
 Доктор висело выстрелило в последнем письме. Никто не говорил в последнем акте. В первом акте висело ружьё. «Да», сказал
@@ -232,6 +232,40 @@ def test_hostile_json(data: str) -> None:
         markovify.Text.from_json(json.dumps({"state_size": 1, "chain": data, "parsed_sentences": None}))
     with pytest.raises(ValueError, match="E-MARKOV-005"):
         markovify.Text.from_json(data)
+
+
+def test_json_is_read_by_kernels_as_by_the_general_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = markovify.Text(TEXT + 'Кавычка \\ и "слова" \u2028 тут.', state_size=2, well_formed=False)
+    data, chain = text.to_json(), text.chain.to_json()
+    general = markovify.Text.from_json(data)
+    monkeypatch.setattr(reading, "LARGE", 0)
+    monkeypatch.setattr(reading, "ROOM", 16)
+    assert reading.read_chain(chain.encode(), "___BEGIN__", "___END__") is not None
+    assert reading.read_sentences(json.dumps(text.parsed_sentences).encode(), text.chain.words) is not None
+    spaced = json.dumps(json.loads(chain), indent=1, ensure_ascii=False)
+    for own in (
+        markovify.Text.from_json(data).chain,
+        markovify.Chain.from_json(chain),
+        markovify.Chain.from_json(spaced),
+    ):
+        assert own.model == general.chain.model == text.chain.model
+        random.seed(2)
+        walks = [own.walk() for _ in range(20)]
+        assert all(walks_of(text.chain.model, walk, 2) for walk in walks)
+    assert markovify.Text.from_json(data).parsed_sentences == text.parsed_sentences
+    assert markovify.Text.from_json(data).make_sentence(test_output=False)
+    rng, pieces = random.Random(1), [b"", *(bytes([byte]) for byte in b'"[]{},:9\\\xff')]
+    for _ in range(300):  # cut, changed and doubled bytes: an error with a code, or a model
+        broken = bytearray(chain.encode())
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.randrange(len(broken))
+            broken[at : at + rng.randrange(3)] = rng.choice(
+                [b"", b'"', b"[", b"]", b"{", b"}", b",", b":", b"9", b"\\", b"\xff"]
+            )
+        try:
+            markovify.Chain.from_json(broken.decode("utf-8", "replace")).walk()
+        except (markovify.chain.FormatError, KeyError):
+            pass
 
 
 def test_texts_without_sentences() -> None:

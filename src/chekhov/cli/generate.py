@@ -35,6 +35,17 @@ def generate(
             "--chapter-compatible", help="A chain: what the chapter's program prints under np.random.seed(N)."
         ),
     ] = False,
+    sentences: Annotated[
+        int | None, typer.Option(help="A chain: so many sentences, each new, in the manner of its text.")
+    ] = None,
+    start: Annotated[str, typer.Option(help="With --sentences: the words to begin with.")] = "",
+    min_words: Annotated[int, typer.Option(help="With --sentences.")] = 1,
+    max_words: Annotated[int | None, typer.Option(help="With --sentences.")] = None,
+    min_characters: Annotated[int, typer.Option(help="With --sentences.")] = 0,
+    max_characters: Annotated[int | None, typer.Option(help="With --sentences.")] = None,
+    max_overlap: Annotated[
+        float, typer.Option(help="With --sentences: what share of one may stand in the text as it is.")
+    ] = 0.7,
     json: Annotated[bool, typer.Option("--json", help="One object a sample.")] = False,
 ) -> None:
     """Write text with a model."""
@@ -48,6 +59,19 @@ def generate(
 
         seed = secrets.randbelow(1 << 31)
         say(f"seed {seed}")
+    if sentences is not None:
+        from chekhov.tasks.markov_text import markov_text_of
+
+        bounds: dict[str, Any] = {"min_words": min_words, "max_words": max_words, "max_overlap": max_overlap}
+        bounds |= {"min_characters": min_characters, "max_characters": max_characters}
+        for sentence in markov_text_of(found).make(sentences, start=start, seed=seed, **bounds):
+            if json:
+                print_json(sentence.as_json())
+            else:
+                print(sentence.text)
+                for message in sentence.notes:
+                    note(message)
+        return
     if chapter_compatible:
         from chekhov.tasks.chapter import chapter_text
 

@@ -7,12 +7,14 @@ import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from chekhov.errors import ModelError
+from chekhov.markovify.reading import read_chain
 from chekhov.ngram import sentence_kernels as kernels
 from chekhov.ngram.sentence_chain import BEFORE, SentenceChain, chain_of_rows, count_sentences
 from chekhov.ngram.sentence_chain import END as ENDED
@@ -20,6 +22,7 @@ from chekhov.tasks.markov_text import number_runs
 
 BEGIN, END = "___BEGIN__", "___END__"
 MOST_STATE = 64
+MOST_WORDS = 1 << 20
 State = tuple[Any, ...]
 
 
@@ -143,7 +146,8 @@ class Chain:
             state = (*state[1:], word)
 
     def walk(self, init_state: State | None = None) -> list[Any]:
-        return list(self.gen(init_state))
+        """One walk; a chain without an end is left after a million words."""
+        return list(islice(self.gen(init_state), MOST_WORDS))
 
     def to_json(self) -> str:
         return json.dumps(list(self.model.items()))
@@ -153,6 +157,8 @@ class Chain:
         """What `to_json` gave, as a string or parsed, or a dictionary. `FormatError` for anything else."""
         listed: Any = json_thing
         if isinstance(json_thing, str):
+            if (found := read_chain(json_thing.encode(errors="replace"), BEGIN, END)) is not None:
+                return cls._of(*found)
             try:
                 listed = msgspec.json.decode(json_thing)
             except (msgspec.DecodeError, RecursionError) as error:

@@ -14,6 +14,7 @@ import numpy as np
 
 from chekhov.errors import GenerationError, TextError
 from chekhov.markovify.chain import BEGIN, Chain, FormatError, State, knows, new_seed, no_json, words_of
+from chekhov.markovify.reading import read_sentences
 from chekhov.markovify.splitters import split_into_sentences
 from chekhov.ngram import sentence_kernels as kernels
 from chekhov.ngram.sentence_chain import BEFORE, SpanIndex, count_sentences
@@ -22,6 +23,15 @@ from chekhov.tasks.markov_text import LONGEST, MANY, NO_TEXT, Sentences, number_
 DEFAULT_MAX_OVERLAP_RATIO, DEFAULT_MAX_OVERLAP_TOTAL, DEFAULT_TRIES = 0.7, 15, 10
 NO_WORDS = np.empty(0, np.int32)
 QUOTES = str.maketrans(dict.fromkeys("“”„‟″＂", '"') | dict.fromkeys("‘’‚‛′＇", "'") | {"（": "(", "）": ")"})
+MARKS = re.compile(f"['\"()\\[\\]{''.join(map(chr, QUOTES))}]")
+
+
+class Saved(msgspec.Struct):
+    """A text as JSON: what of it is large is left as it stands until it is clear how to read it."""
+
+    state_size: int
+    chain: Any
+    parsed_sentences: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class ParamError(Exception):
@@ -43,7 +53,7 @@ class Text:
         input_text: str | Iterable[str] | None,
         state_size: int = 2,
         chain: Chain | None = None,
-        parsed_sentences: Iterable[Sequence[Any]] | None = None,
+        parsed_sentences: Iterable[Sequence[Any]] | Sentences | None = None,
         retain_original: bool = True,
         well_formed: bool = True,
         reject_reg: str | re.Pattern[str] = "",
@@ -56,7 +66,9 @@ class Text:
         known = parsed_sentences is not None or input_text is not None
         self.retain_original = retain_original and known
         sentences = None
-        if parsed_sentences is not None:
+        if isinstance(parsed_sentences, Sentences):
+            sentences = parsed_sentences
+        elif parsed_sentences is not None:
             sentences = number_runs(parsed_sentences, chain.words if chain else ())
         elif input_text is not None and (chain is None or self.retain_original):
             sentences = self._numbered(input_text, chain)
@@ -115,6 +127,8 @@ class Text:
         """Are there words, and none of the marks that look strange alone: quotation marks and brackets?"""
         if not sentence.strip():
             return False
+        if self.reject_pat is Text.reject_pat and MARKS.search(sentence) is None:
+            return True  # the usual case, told quickly: there is nothing that the pattern could find
         return not (self.well_formed and self.reject_pat.search(sentence.translate(QUOTES)))
 
     def generate_corpus(self, text: str | Iterable[str]) -> Iterable[list[Any]]:
@@ -297,10 +311,20 @@ class Text:
     @classmethod
     def from_json(cls, json_str: str) -> Text:
         try:
-            obj = msgspec.json.decode(json_str)
+            saved = msgspec.json.decode(json_str, type=Saved)
+        except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
+            raise no_json(error) from None
+        listed = bytes(saved.parsed_sentences)
+        if isinstance(saved.chain, str) and listed != b"null":
+            chain = Chain.from_json(saved.chain)
+            sentences = read_sentences(listed, chain.words)
+            if sentences is not None and chain.state_size == saved.state_size:
+                return cls(None, saved.state_size, chain, parsed_sentences=sentences)
+        try:
+            parsed = msgspec.json.decode(listed)
         except (msgspec.DecodeError, RecursionError) as error:
             raise no_json(error) from None
-        return cls.from_dict(obj)
+        return cls.from_dict({"state_size": saved.state_size, "chain": saved.chain, "parsed_sentences": parsed})
 
     @classmethod
     def from_chain(

@@ -19,6 +19,7 @@ from chekhov.errors import TextError
 Ints = NDArray[np.int32]
 Sizes = NDArray[np.int64]
 END = -1
+RADIX_BITS = 11  # of a pass
 BEFORE = -1  # as a word of a state: the sentence has not begun
 
 
@@ -62,46 +63,53 @@ def count_sentences(ids: Ints, ends: Sizes, order: int, weights: NDArray[np.floa
 
     `TextError` where there is no sentence.
     """
+    from chekhov.ngram import sentence_kernels as kernels
+
     if len(ends) == 0:
         raise TextError("E-MARKOV-001", "there is no sentence", mend="give a text with sentences in it")
-    begins = np.concatenate([[0], ends[:-1]])
-    # The targets: every word and, after the last of its sentence, the end. before[i]: how many words stand before.
-    size = len(ids) + len(ends)
-    targets = np.full(size, END, np.int32)
-    at = np.arange(len(ids)) + np.repeat(np.arange(len(ends)), ends - begins)
-    targets[at] = ids
-    starts = begins + np.arange(len(ends))
-    before = np.arange(size) - np.repeat(starts, ends - begins + 1)
-    V = int(ids.max(initial=0)) + 2  # word + 1, so that `BEFORE` is 0
-    keys = np.zeros(size, np.int64)
-    for j in range(order, 0, -1):  # the oldest word is the highest digit; ranks where they grow too long
-        word = np.zeros(size, np.int64)
-        word[j:] = targets[:-j]
-        word = np.where(before >= j, word + 1, 0)
-        if keys.size and int(keys.max()) > (1 << 62) // V:
-            keys = np.unique(keys, return_inverse=True)[1]
-        keys = keys * V + word
-    by_state = np.argsort(keys, kind="stable")
-    ranks = np.empty(size, np.int64)
-    first = np.concatenate([[True], np.diff(keys[by_state]) != 0])
-    ranks[by_state] = np.cumsum(first) - 1
-    examples = by_state[first]  # a place of each state
-    states = np.full((len(examples), order), BEFORE, np.int32)
+    # The targets: every word and, after the last of its sentence, the end.
+    size, base = len(ids) + len(ends), int(ids.max(initial=0)) + 2  # a word + 1 is a digit, `BEFORE` the digit 0
+    targets, before = np.empty(size, np.int32), np.empty(size, np.int8)
+    keys = np.empty(size if base**order < 1 << 62 else 0, np.int64)
+    kernels.lay_out(ids, ends, base, order, targets, keys, before)
+    if len(keys) == 0:
+        keys = long_keys(targets, before, base, order)
+    order_ = sorted_places(keys, targets)
+    ranks, examples, first = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
+    offsets, counts = np.empty(size + 1, np.int64), np.empty(size)
+    own = np.empty(0) if weights is None else np.repeat(weights, np.diff(ends, prepend=0) + 1)
+    S, E = kernels.find_entries(keys, targets, own, order_, ranks, examples, offsets, first, counts)
+    examples, offsets, first = examples[:S].copy(), offsets[: S + 1].copy(), first[:E]
+    states = np.full((S, order), BEFORE, np.int32)
     for j in range(1, order + 1):
         has = before[examples] >= j
         states[has, order - j] = targets[examples[has] - j]
-    pairs = ranks * (V + 1) + (targets + 1)
-    by_pair = np.argsort(pairs, kind="stable")
-    first = np.concatenate([[True], np.diff(pairs[by_pair]) != 0])
-    places = by_pair[first]  # of each entry the first place in the text
-    if weights is None:
-        counts = np.diff(np.concatenate([np.flatnonzero(first), [size]])).astype(np.float64)
-    else:
-        counts = np.add.reduceat(np.repeat(weights, ends - begins + 1)[by_pair], np.flatnonzero(first))
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(ranks[places], minlength=len(states)))])
-    follows = targets[places]
-    nexts = np.where(follows == END, END, ranks[np.minimum(places + 1, size - 1)]).astype(np.int32)
-    return SentenceChain(states, offsets, follows, nexts, added_up(counts, offsets), int(ranks[0]))
+    follows = targets[first]
+    nexts = np.where(follows == END, END, ranks[np.minimum(first + 1, size - 1)]).astype(np.int32)
+    return SentenceChain(states, offsets, follows, nexts, added_up(counts[:E], offsets), int(ranks[0]))
+
+
+def long_keys(targets: Ints, before: NDArray[np.int8], base: int, order: int) -> NDArray[np.int64]:
+    """A number for each state where its words as digits do not fit into 62 bits: their ranks do, word by word."""
+    keys = np.zeros(len(targets), np.int64)
+    for j in range(order, 0, -1):
+        if int(keys.max(initial=0)) > (1 << 62) // base:
+            keys = np.unique(keys, return_inverse=True)[1]
+        word = np.zeros(len(targets), np.int64)
+        word[j:] = targets[:-j]
+        keys = keys * base + np.where(before >= j, word + 1, 0)
+    return keys
+
+
+def sorted_places(keys: NDArray[np.int64], targets: Ints) -> Ints:
+    """The places (N,) in the order of (key, target)."""
+    from chekhov.ngram import sentence_kernels as kernels
+
+    order, spare = np.arange(len(keys), dtype=np.int32), np.empty(len(keys), np.int32)
+    for values in (targets.astype(np.int64) + 1, keys):
+        for low in range(0, int(values.max(initial=0)).bit_length(), RADIX_BITS):
+            kernels.sort_by(values, low, RADIX_BITS, order, spare)
+    return order
 
 
 def added_up(weights: NDArray[np.generic], offsets: Sizes) -> NDArray[np.float32]:

@@ -167,3 +167,65 @@ def longest_copied(words, n, text):
             if same > best and same >= GRAM:
                 best, where = same, start
     return where, best
+
+
+@kernel
+def lay_out(ids, ends, base, order, targets, keys, before):
+    """Fill targets (N + M,): the words of each sentence and -1 after them; before: how many words stand before each, at
+    most ``order``; and, if base^order fits (there is room), keys: these words + 1 as digits, the oldest the highest."""
+    at, begin = 0, 0
+    highest = np.int64(1)
+    for _ in range(order - 1):
+        highest *= base
+    for end in ends:
+        key = np.int64(0)
+        for i in range(begin, end + 1):
+            word = ids[i] if i < end else -1
+            targets[at], before[at] = word, min(i - begin, order)
+            if len(keys) > 0:
+                keys[at] = key
+                key = (key % highest) * base + word + 1
+            at += 1
+        begin = end
+
+
+@kernel
+def sort_by(values, low, bits, order, spare):
+    """Bring ``order`` (N,) into the order of bits low ... low + bits of values[order], equal ones as they stand; one
+    pass of a radix sort."""
+    begins = np.zeros((1 << bits) + 1, np.int64)
+    mask = (np.int64(1) << bits) - 1
+    for i in range(len(order)):
+        begins[((values[i] >> low) & mask) + 1] += 1
+    for h in range(1 << bits):
+        begins[h + 1] += begins[h]
+    for i in range(len(order)):
+        place = order[i]
+        h = (values[place] >> low) & mask
+        spare[begins[h]] = place
+        begins[h] += 1
+    order[:] = spare
+
+
+@kernel
+def find_entries(keys, targets, weights, order, ranks, examples, offsets, first_places, counts):
+    """From the targets (N,) of a text in the order of their states ``keys`` and themselves, to states and entries.
+
+    ranks (N,): the state of each; examples: a place of each state; offsets: where its entries begin; first_places: a
+    place of each entry; counts: its weight, weights (N,) of places, if there are any, added up. Returns how many
+    states and entries there are.
+    """
+    S, E = -1, -1
+    for i in range(len(order)):
+        place = order[i]
+        new = i == 0 or keys[place] != keys[order[i - 1]]
+        if new:
+            S += 1
+            examples[S], offsets[S] = place, E + 1
+        if new or targets[place] != targets[order[i - 1]]:
+            E += 1
+            first_places[E], counts[E] = place, 0.0
+        counts[E] += weights[place] if len(weights) > 0 else 1.0
+        ranks[place] = S
+    offsets[S + 1] = E + 1
+    return S + 1, E + 1

@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import GenerationError, TextError, UsageError, check_range
+from chekhov.ngram.chain import Chain
 from chekhov.ngram.sentence_chain import BEFORE, SentenceChain, SpanIndex, count_sentences
+from chekhov.tasks.text_model import TextModel
 from chekhov.text.prose import prose_sentences
 from chekhov.tokens.blanks import AT_FIRST, Types
 
 MAX_ORDER = 16
 LONGEST = 1 << 12  # words of a sentence
 MANY = 1 << 40
+AT_ONCE = 1 << 12  # sentences that are numbered together
 Ids = NDArray[np.int32]
 
 
@@ -220,6 +223,14 @@ class MarkovText:
         return bool(np.logical_and.reduce([s.ids[long_enough + i] == word for i, word in enumerate(prefix)]).any())
 
 
+def markov_text_of(model: TextModel) -> MarkovText:
+    """Sentences in the manner of the text that a chain was made of; `UsageError` for another kind of model."""
+    if not isinstance(model.model, Chain):
+        what = f"sentences are made by a chain, and this is a model of kind {model.kind}"
+        raise UsageError("E-MARKOV-007", what, mend="leave --sentences out, or train a chain")
+    return MarkovText(model.tokenizer.decode(model.model.corpus), order=model.model.order)
+
+
 NO_TEXT = np.empty(0, np.int32), np.zeros(2, np.int32), np.empty(0, np.int32), 1
 
 
@@ -237,9 +248,13 @@ def reasons(thrown_away: NDArray[np.int64]) -> str:
 
 def number_sentences(sentences: Sequence[str], weights: NDArray[np.float64] | None = None) -> Sentences:
     """Words between blanks; sentences without any are left out."""
-    text = "\n".join([sentence.replace("\n", " ") for sentence in sentences]) + "\n" * bool(len(sentences))
-    types = Types(AT_FIRST)
-    numbers = types.read(np.frombuffer(text.encode("utf-8", "replace"), np.uint8), learn=True, lines=True)
+    types, parts = Types(AT_FIRST), [np.empty(0, np.int32)]
+    for first in range(0, len(sentences), AT_ONCE):
+        text = "\n".join([sentence.replace("\n", " ") for sentence in sentences[first : first + AT_ONCE]]) + "\n"
+        parts.append(
+            types.read(np.frombuffer(text.encode("utf-8", "replace"), np.uint8), learn=True, lines=True).copy()
+        )
+    numbers = np.concatenate(parts)
     is_end = numbers < 0
     ends = np.flatnonzero(is_end) - np.arange(np.count_nonzero(is_end))
     kept = np.diff(ends, prepend=0) > 0
