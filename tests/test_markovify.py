@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import re
 from collections import Counter
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -259,13 +261,9 @@ def test_json_is_read_by_kernels_as_by_the_general_reader(monkeypatch: pytest.Mo
         broken = bytearray(chain.encode())
         for _ in range(rng.randrange(1, 4)):
             at = rng.randrange(len(broken))
-            broken[at : at + rng.randrange(3)] = rng.choice(
-                [b"", b'"', b"[", b"]", b"{", b"}", b",", b":", b"9", b"\\", b"\xff"]
-            )
-        try:
-            markovify.Chain.from_json(broken.decode("utf-8", "replace")).walk()
-        except (markovify.chain.FormatError, KeyError):
-            pass
+            broken[at : at + rng.randrange(3)] = rng.choice(pieces)
+        with contextlib.suppress(markovify.chain.FormatError):
+            list(islice(markovify.Chain.from_json(broken.decode("utf-8", "replace")).gen(), 50))
 
 
 def test_texts_without_sentences() -> None:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
+    from chekhov.tasks.markov_text import MarkovText as MarkovText
     from chekhov.tasks.text_model import TextModel as TextModel
     from chekhov.tasks.text_model import load as load
     from chekhov.tasks.train import train as train
 
-__all__ = ["TextModel", "__version__", "load", "train"]
+__all__ = ["MarkovText", "TextModel", "__version__", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,6 +26,10 @@ def __getattr__(name: str) -> Any:
         from chekhov.tasks.train import train
 
         return train
+    if name == "MarkovText":
+        from chekhov.tasks.markov_text import MarkovText
+
+        return MarkovText
     if name in {"TextModel", "load"}:
         from chekhov.tasks import text_model
 

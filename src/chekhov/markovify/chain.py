@@ -22,7 +22,7 @@ from chekhov.tasks.markov_text import number_runs
 
 BEGIN, END = "___BEGIN__", "___END__"
 MOST_STATE = 64
-MOST_WORDS = 1 << 20
+MOST_WORDS = 1 << 16
 State = tuple[Any, ...]
 
 
@@ -144,9 +144,11 @@ class Chain:
         while (word := self.move(state)) != END:
             yield word
             state = (*state[1:], word)
+            if not knows(self, state):
+                return  # a model that was cut short
 
     def walk(self, init_state: State | None = None) -> list[Any]:
-        """One walk; a chain without an end is left after a million words."""
+        """One walk; a chain without an end is left after 65,536 words."""
         return list(islice(self.gen(init_state), MOST_WORDS))
 
     def to_json(self) -> str:

@@ -13,7 +13,7 @@ from chekhov.ngram.sentence_chain import BEFORE, END, SentenceChain, added_up
 from chekhov.tasks.markov_text import Sentences
 
 Bytes = NDArray[np.uint8]
-ROOM = 1 << 18  # different words that there is room for at first
+ROOM = 1 << 14  # different words that there is room for at first, at least
 LARGE = 1 << 16  # bytes of JSON from which on it is worth it
 
 
@@ -89,10 +89,10 @@ def with_room(text: Bytes, read: Callable[..., tuple[int, int, int]]) -> tuple[i
     """Read with a table of words that is large enough: (first count, second count, the words)."""
     from chekhov.markovify import json_kernels as kernels
 
-    room = ROOM
+    room = max(ROOM, len(text) >> 7)
     while True:
         types = np.empty((room, 3), np.int64)
-        count, other, known = read(types, np.full(4 * room, -1, np.int32))
+        count, other, known = read(types, np.full(1 << (4 * room).bit_length(), -1, np.int32))
         if count != kernels.NO_ROOM:
             break
         room *= 4

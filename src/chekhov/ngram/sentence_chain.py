@@ -106,9 +106,9 @@ def sorted_places(keys: NDArray[np.int64], targets: Ints) -> Ints:
     from chekhov.ngram import sentence_kernels as kernels
 
     order, spare = np.arange(len(keys), dtype=np.int32), np.empty(len(keys), np.int32)
-    for values in (targets.astype(np.int64) + 1, keys):
-        for low in range(0, int(values.max(initial=0)).bit_length(), RADIX_BITS):
-            kernels.sort_by(values, low, RADIX_BITS, order, spare)
+    for values, more in ((targets, 1), (keys, 0)):  # -1, the end, becomes 0
+        for low in range(0, (int(values.max(initial=0)) + more).bit_length(), RADIX_BITS):
+            kernels.sort_by(values, more, low, RADIX_BITS, order, spare)
     return order
 
 

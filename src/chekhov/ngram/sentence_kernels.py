@@ -190,18 +190,18 @@ def lay_out(ids, ends, base, order, targets, keys, before):
 
 
 @kernel
-def sort_by(values, low, bits, order, spare):
-    """Bring ``order`` (N,) into the order of bits low ... low + bits of values[order], equal ones as they stand; one
-    pass of a radix sort."""
+def sort_by(values, more, low, bits, order, spare):
+    """Bring ``order`` (N,) into the order of bits low ... low + bits of values[order] + more, equal ones as they stand:
+    one pass of a radix sort."""
     begins = np.zeros((1 << bits) + 1, np.int64)
     mask = (np.int64(1) << bits) - 1
     for i in range(len(order)):
-        begins[((values[i] >> low) & mask) + 1] += 1
+        begins[((np.int64(values[i] + more) >> low) & mask) + 1] += 1
     for h in range(1 << bits):
         begins[h + 1] += begins[h]
     for i in range(len(order)):
         place = order[i]
-        h = (values[place] >> low) & mask
+        h = (np.int64(values[place] + more) >> low) & mask
         spare[begins[h]] = place
         begins[h] += 1
     order[:] = spare
