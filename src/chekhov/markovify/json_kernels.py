@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import inlined, kernel
-from chekhov.ngram.arpa_kernels import read_number
+from chekhov.ngram.arpa_kernels import read_number, scatter
 from chekhov.tokens.text_kernels import END, HASH, NOTHING, START, equal
 
 OTHER, NO_ROOM = -1, -2  # another form; more different words than there is room for
@@ -166,25 +166,12 @@ def read_sentences(text, types, slots, words, ends):
 
 
 @kernel
-def number_states(keys, slot_keys, slot_rows):
-    """Put key -> row into an empty open-addressing table; False if a key stands there twice."""
-    mask = len(slot_keys) - 1
-    for row in range(len(keys)):
-        slot = np.int64((np.uint64(keys[row]) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
-        while slot_rows[slot] != NOTHING:
-            if slot_keys[slot] == keys[row]:
-                return False
-            slot = (slot + 1) & mask
-        slot_keys[slot], slot_rows[slot] = keys[row], row
-    return True
-
-
-@kernel
 def find_states(keys, slot_keys, slot_rows, rows):
+    """The row of each key in a table that `arpa_kernels.fill_map` has filled, -1 for those that are not there."""
     mask = len(slot_keys) - 1
     for i in range(len(keys)):
         rows[i] = NOTHING
-        slot = np.int64((np.uint64(keys[i]) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
+        slot = scatter(keys[i]) & mask
         while slot_rows[slot] != NOTHING:
             if slot_keys[slot] == keys[i]:
                 rows[i] = slot_rows[slot]

@@ -23,6 +23,7 @@ def read_chain(data: bytes, begin: str, end: str) -> tuple[list[str], SentenceCh
     begin, end: the words that stand for the beginning and the end of a sentence.
     """
     from chekhov.markovify import json_kernels as kernels
+    from chekhov.ngram.arpa_kernels import fill_map
 
     size = data[: data.find(b"]")].count(b'"') // 2 if b"]" in data[:10_000] else 0
     if not 1 <= size <= 16 or len(data) < LARGE:
@@ -54,8 +55,8 @@ def read_chain(data: bytes, begin: str, end: str) -> tuple[list[str], SentenceCh
         keys = keys * base + (column + 1)
     slot_keys = np.empty(1 << (2 * S).bit_length(), np.int64)
     slot_rows = np.full(len(slot_keys), -1, np.int32)
-    if not kernels.number_states(keys, slot_keys, slot_rows):
-        return None
+    if fill_map(keys, slot_keys, slot_rows) >= 0:
+        return None  # a state stands twice
     nexts = np.empty(E, np.int32)
     after = np.repeat(keys % base ** (size - 1), lengths) * base + (follows + 1)
     kernels.find_states(after, slot_keys, slot_rows, nexts)
