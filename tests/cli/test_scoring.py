@@ -93,6 +93,32 @@ def test_a_smaller_model(folder: str, tmp_path: Path) -> None:
     assert not (tmp_path / "u").exists()
 
 
+def test_sentences_of_a_chain(folder: str, tmp_path: Path) -> None:
+    text = tmp_path / "che.txt"
+    text.write_text("Ружьё висело на стене. Доктор молчал на веранде. Никто не стрелял на улице. Он молчал на стене.")
+    chain = str(tmp_path / "chain")
+    chekhov.train("chain", text, out=chain, order=1)
+    code, out, err = call("generate", chain, "--sentences", "3", "--seed", "1", "--max-words", "5")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert len(lines) == 3
+    assert all(len(line.split()) <= 5 and line not in text.read_text() for line in lines)
+    code, out, _ = call("generate", chain, "--sentences", "2", "--start", "Доктор", "--seed", "1", "--json")
+    assert code == 0
+    assert all(json.loads(line)["words"][0] == "Доктор" for line in out.splitlines())
+    for flags, error in (
+        (("--sentences", "1", "--temperature", "0.5"), "E-MARKOV-008"),
+        (("--max-words", "5"), "E-MARKOV-008"),
+        (("--sentences", "0"), "E-RANGE-001"),
+        (("--sentences", "1", "--start", "слон"), "E-MARKOV-004"),
+        (("--sentences", "1", "--max-words", "1"), "E-MARKOV-003"),
+    ):
+        code, _, err = call("generate", chain, "--seed", "1", *flags)
+        assert (code, err.split()[0]) == (1 if error == "E-MARKOV-003" else 2, error)
+    assert "E-MARKOV-007" in call("generate", folder, "--sentences", "1", "--seed", "1")[2]
+    assert call("score", folder, "--query", "--json", stdin="Никто")[0] == 2
+
+
 def test_from_a_pipe_to_an_arpa_file(tmp_path: Path) -> None:
     flags = ("--tokens", "whitespace", "--split", "none", "--order", "3")
     code, _, err = call("train", "ngram", "-", "--arpa", str(tmp_path / "m.arpa"), *flags, stdin=TEXT)

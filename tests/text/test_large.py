@@ -96,6 +96,19 @@ def test_an_error_names_the_file_and_the_line(tmp_path: Path) -> None:
         raise AssertionError("the line is held out")
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("sizes", [[400], [300, 200, 90, 70]])
+def test_a_file_that_changes_between_readings_is_refused(tmp_path: Path, sizes: list[int]) -> None:
+    paths = make(tmp_path, sizes)
+    found = LargeText(paths)
+    assert list(found)
+    changed = next(path for path in paths if found.part_of_path.get(str(path), splits.TRAIN) == splits.TRAIN)
+    with changed.open("a", encoding="utf-8") as file:
+        file.write("ещё строка\n")
+    with pytest.raises(TextError, match=r"E-TEXT-013"):
+        list(found)
+
+
 def test_binary_and_broken_files_are_refused(tmp_path: Path) -> None:
     for data, code in ((b"a\n\0b\n", "E-TEXT-002"), (b"a\n\xffb\n", "E-TEXT-001")):
         (tmp_path / "t.txt").write_bytes(data)

@@ -52,6 +52,7 @@ def generate(
     from chekhov.tasks.text_model import load
 
     found = load(model)
+    check_together(sentences, locals())
     if beam is not None:
         seed = seed or 0
     if seed is None:
@@ -122,3 +123,23 @@ def generate(
             if report:
                 new = ", ".join(f"{100 * share:.0f} % of {n}-grams" for n, share in report["new"].items())
                 say(f"longest copy: {report['copied_tokens']} tokens, {report['copied']!r}; new: {new}")
+
+
+def check_together(sentences: int | None, given: dict[str, Any]) -> None:
+    """``--sentences`` has bounds of its own, and no use for what other models are drawn with."""
+    own = {"start": "", "min_words": 1, "max_words": None, "min_characters": 0, "max_characters": None}
+    others = {
+        "prompt": "",
+        "max_tokens": 100,
+        "temperature": 1.0,
+        "top_k": None,
+        "top_p": None,
+        "min_p": None,
+        "num": 1,
+    }
+    others |= {"repetition_penalty": 1.0, "stop": [], "beam": None, "novelty": [], "chapter_compatible": False}
+    wrong = own | {"max_overlap": 0.7} if sentences is None else others
+    named = [f"--{name.replace('_', '-')}" for name, usual in wrong.items() if given[name] != usual]
+    if named:
+        what = f"{', '.join(named)} {'without' if sentences is None else 'with'} --sentences means nothing"
+        raise UsageError("E-MARKOV-008", what, mend="leave one or the other out")

@@ -40,6 +40,9 @@ def score(
     if top is not None:
         check_range("top", top, 1, 1 << 40)
     found = load(model)
+    if query and (json or per_token or colour or html or sort or top):
+        what = "--query prints what KenLM's query does, and nothing else"
+        raise UsageError("E-SCORE-003", what, mend="leave --query or the other flags out")
     if query:
         print_query(found, read_lines(text))
         return

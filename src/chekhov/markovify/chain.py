@@ -64,37 +64,24 @@ class Chain:
 
     def _take(self, model: Mapping[State, Any]) -> None:
         """A dictionary of states, or of compiled states: their words and weights."""
-        ids: dict[Any, int] = {BEGIN: BEFORE}
-        ends: dict[Any, int] = {END: ENDED}
+        ids: dict[Any, int] = {}
         size = len(next(iter(model)))
         listed: list[int] = []
         lengths, follows, weights = [], [], []
-        count = 0
         for state, followers in model.items():
             if len(state) != size:
                 what = f"a state has {len(state)} words, another {size}"
                 raise FormatError("E-MARKOV-005", what, mend="build the model again")
-            for word in state:
-                id = ids.get(word)
-                if id is None:
-                    id = ids[word] = ends[word] = count
-                    count += 1
-                listed.append(id)
+            listed += [BEFORE if word == BEGIN else ids.setdefault(word, len(ids)) for word in state]
             options, amounts = followers if self.compiled else (followers.keys(), followers.values())
             lengths.append(len(options))
-            for word in options:
-                id = ends.get(word)
-                if id is None:
-                    id = ids[word] = ends[word] = count
-                    count += 1
-                follows.append(id)
+            follows += [ENDED if word == END else ids.setdefault(word, len(ids)) for word in options]
             weights.append(np.diff(amounts, prepend=0) if self.compiled else np.fromiter(amounts, np.float64))
         numbers = np.concatenate(weights) if weights else np.empty(0)
         if not (np.isfinite(numbers).all() and (numbers > 0).all()) or 0 in lengths:
             raise FormatError("E-MARKOV-005", "a count is not above 0", mend="build the model again")
         states = np.array(listed, np.int32).reshape(-1, size)
         core = chain_of_rows(np.repeat(states, lengths, axis=0), np.array(follows, np.int32), numbers)
-        del ids[BEGIN]
         self._hold(list(ids), core)
 
     @cached_property
@@ -164,9 +151,7 @@ class Chain:
             try:
                 listed = msgspec.json.decode(json_thing)
             except (msgspec.DecodeError, RecursionError) as error:
-                raise FormatError(
-                    "E-MARKOV-005", "this is no JSON", why=str(error), mend="save the model again"
-                ) from None
+                raise no_json(error) from None
         if isinstance(listed, list):
             listed = checked(listed)
         if not isinstance(listed, Mapping) or not listed:

@@ -28,6 +28,21 @@ def follows(text, i, byte):
     return i + 1 if i < len(text) and text[i] == byte else OTHER
 
 
+@inlined
+def another(text, i):
+    """(Behind a comma if there is one, whether there is): in a list or an object that goes on."""
+    i = skip(text, i)
+    goes_on = i < len(text) and text[i] == 44
+    return i + goes_on, goes_on
+
+
+@inlined
+def ended(text, i):
+    """Does the outermost list end here, and nothing follow?"""
+    i = follows(text, i, 93)
+    return i >= 0 and skip(text, i) == len(text)
+
+
 @kernel
 def read_word(text, i, types, known, slots):
     """The string at i: (the place behind it, its number, how many words are known); `OTHER` or `NO_ROOM` for the place.
@@ -110,23 +125,18 @@ def read_chain(text, size, types, slots, states, lengths, words, weights):
                 return OTHER, E, known
             lengths[S] += 1
             E += 1
-            i = skip(text, i)
-            if i < len(text) and text[i] == 44:
-                i += 1
-                continue
-            break
+            i, goes_on = another(text, i)
+            if not goes_on:
+                break
         i = follows(text, i, 125)
         if i >= 0:
             i = follows(text, i, 93)
         S += 1
         if i < 0:
             return OTHER, E, known
-        i = skip(text, i)
-        if i < len(text) and text[i] == 44:
-            i += 1
-            continue
-        i = follows(text, i, 93)
-        return (S, E, known) if i >= 0 and skip(text, i) == len(text) else (OTHER, E, known)
+        i, goes_on = another(text, i)
+        if not goes_on:
+            return (S if ended(text, i) else OTHER), E, known
     return OTHER, E, known
 
 
@@ -146,22 +156,17 @@ def read_sentences(text, types, slots, words, ends):
             if i < 0:
                 return i, E, known
             E += 1
-            i = skip(text, i)
-            if i < len(text) and text[i] == 44:
-                i += 1
-                continue
-            break
+            i, goes_on = another(text, i)
+            if not goes_on:
+                break
         i = follows(text, i, 93)
         if i < 0:
             return OTHER, E, known
         ends[S] = E
         S += 1
-        i = skip(text, i)
-        if i < len(text) and text[i] == 44:
-            i += 1
-            continue
-        i = follows(text, i, 93)
-        return (S, E, known) if i >= 0 and skip(text, i) == len(text) else (OTHER, E, known)
+        i, goes_on = another(text, i)
+        if not goes_on:
+            return (S if ended(text, i) else OTHER), E, known
     return OTHER, E, known
 
 

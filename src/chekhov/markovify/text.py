@@ -45,7 +45,7 @@ class NoSentenceError(GenerationError, ParamError):
 class Text:
     """Sentences in the manner of a text. Its small methods can be overridden, as markovify's."""
 
-    reject_pat = re.compile(r"(^')|('$)|\s'|'\s|[\"(\(\)\[\])]")
+    reject_pat = re.compile(r"""["()\[\]]|(?:^|\s)'|'(?:\s|$)""")  # a bracket, or a quotation mark, not an apostrophe
     word_split_pattern = re.compile(r"\s+")
 
     def __init__(

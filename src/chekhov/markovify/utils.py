@@ -16,19 +16,19 @@ def combine(models: Sequence[Any], weights: Sequence[float] | None = None) -> An
     """Chains, texts, dictionaries or lists of states as one, their counts times ``weights``."""
     weights = [1] * len(models) if weights is None else list(weights)
     if len(models) != len(weights):
-        raise ValueError("`models` and `weights` lengths must be equal.")
+        raise ValueError(f"{len(models)} models have {len(weights)} weights")
     if len(set(map(type, models))) != 1:
-        raise ValueError("All `models` must be of the same type.")
+        raise ValueError("models of different types cannot be combined")
     if any(isinstance(m, (Chain, Text)) and (m if isinstance(m, Chain) else m.chain).compiled for m in models):
-        raise ValueError("Not implemented for compiled markovify.Chain")
+        raise ValueError("a compiled model cannot be combined: combine first")
     if isinstance(models[0], (list, dict)):
         chains = [Chain.from_json(model) for model in models]
     elif isinstance(models[0], (Chain, Text)):
         chains = [model if isinstance(model, Chain) else model.chain for model in models]
     else:
-        raise ValueError("`models` should be instances of list, dict, markovify.Chain, or markovify.Text")
+        raise ValueError(f"a {type(models[0]).__name__} is no Text, Chain, dictionary or list of states")
     if len({chain.state_size for chain in chains}) != 1:
-        raise ValueError("All `models` must have the same state size.")
+        raise ValueError("models of different state sizes cannot be combined")
     ids: dict[Any, int] = {}
     states, follows, amounts = [], [], []
     for chain, weight in zip(chains, weights, strict=True):

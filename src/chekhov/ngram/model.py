@@ -52,7 +52,7 @@ class NGram:
     def advance(self, state: NGramState, tokens: Ids) -> NGramState:
         from chekhov.ngram import table_kernels
 
-        words = self._checked(tokens)
+        words = as_words(tokens, self.vocab_size)
         return NGramState(table_kernels.advance_rows(self.table.nodes, self.table.entries, state.node, words))
 
     def log_probs(self, state: NGramState) -> LogProbs:
@@ -75,7 +75,7 @@ class NGram:
     def _score(self, state: NGramState, ids: Ids, *, orders: bool) -> tuple[LogProbs, NGramState, NDArray[np.int64]]:
         from chekhov.ngram import table_kernels
 
-        words, node = self._checked(ids), state.node.copy()
+        words, node = as_words(ids, self.vocab_size), state.node.copy()
         log10_probs = np.zeros(words.shape, np.float32)
         known_by = np.zeros(words.shape, np.int64) if orders else NO_NODES
         if len(words) == 1 and words.shape[1] >= LONG:
@@ -87,13 +87,6 @@ class NGram:
         else:
             table_kernels.score_rows(*self._arrays(), node, words, log10_probs, known_by)
         return log10_probs, NGramState(node), known_by
-
-    def _checked(self, ids: Ids) -> NDArray[np.int32]:
-        ids = np.asarray(ids)
-        if ids.size and not (ids.min() >= 0 and ids.max() < self.vocab_size):
-            what = f"an id is outside the vocabulary of {self.vocab_size}"
-            raise ModelError("E-TOKEN-009", what, mend="use the tokenizer that the model was trained with")
-        return np.ascontiguousarray(ids, np.int32)
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         table = self.table
@@ -126,16 +119,31 @@ class NGram:
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> NGram:
         """Raises `ModelError` for tables whose numbers do not fit together."""
-        order, V, smoothing = sizes.get("order"), sizes.get("vocab_size"), sizes.get("smoothing")
-        if type(order) is not int or type(V) is not int or type(smoothing) is not str:
-            raise damaged("order and vocab_size are integers, smoothing is a name")
-        if not (1 <= order <= MAX_ORDER and BOS < V < MAX_VOCAB_SIZE):
-            raise damaged(f"order is {order}, vocab_size {V}")
+        order, V, smoothing = checked_sizes(sizes, least_order=1)
         if sizes.get("layout") != LAYOUT:
             raise damaged(f"they are in layout {sizes.get('layout')}, this version reads layout {LAYOUT}")
         if set(arrays) != {"nodes", "entries", "starts"}:
             raise damaged("nodes, entries and starts are expected")
         return cls(check_table(Table(arrays["nodes"], arrays["entries"], arrays["starts"]), order, V), smoothing)
+
+
+def as_words(ids: Ids, vocab_size: int) -> NDArray[np.int32]:
+    """What kernels read; `ModelError` for an id outside the vocabulary."""
+    ids = np.asarray(ids)
+    if ids.size and not (ids.min() >= 0 and ids.max() < vocab_size):
+        what = f"an id is outside the vocabulary of {vocab_size}"
+        raise ModelError("E-TOKEN-009", what, mend="use the tokenizer that the model was trained with")
+    return np.ascontiguousarray(ids, np.int32)
+
+
+def checked_sizes(sizes: dict[str, Any], *, least_order: int) -> tuple[int, int, str]:
+    """Order, V and the name of the smoothing; `ModelError` if they cannot be."""
+    order, V, smoothing = sizes.get("order"), sizes.get("vocab_size"), sizes.get("smoothing")
+    if type(order) is not int or type(V) is not int or type(smoothing) is not str:
+        raise damaged("order and vocab_size are integers, smoothing is a name")
+    if not (least_order <= order <= MAX_ORDER and BOS < V < MAX_VOCAB_SIZE):
+        raise damaged(f"order is {order}, vocab_size {V}")
+    return order, V, smoothing
 
 
 def train_ngram(

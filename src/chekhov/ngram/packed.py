@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.errors import ModelError
-from chekhov.ngram.model import LN10, LONG, MAX_ORDER, MAX_VOCAB_SIZE
+from chekhov.ngram.model import LN10, LONG, as_words, checked_sizes
 from chekhov.ngram.table import damaged
 from chekhov.types import BOS, Arrays, Ids, LogProbs
 
@@ -158,7 +157,7 @@ class PackedNGram:
         return rows
 
     def score(self, state: PackedState, ids: Ids) -> tuple[LogProbs, PackedState]:
-        words = self._checked(ids)
+        words = as_words(ids, self.vocab_size)
         if len(words) == 1 and words.shape[1] >= LONG:
             return self._score_long(state, words)
         return self._score_rows(state, words)
@@ -183,13 +182,6 @@ class PackedNGram:
         _, after = self._score_rows(self._no_context(1), np.ascontiguousarray(words[:, T - N :]))
         return np.concatenate([head[0], body[:, N:].reshape(-1)])[None, :T], after
 
-    def _checked(self, ids: Ids) -> NDArray[np.int32]:
-        ids = np.asarray(ids)
-        if ids.size and not (ids.min() >= 0 and ids.max() < self.vocab_size):
-            what = f"an id is outside the vocabulary of {self.vocab_size}"
-            raise ModelError("E-TOKEN-009", what, mend="use the tokenizer that the model was trained with")
-        return np.ascontiguousarray(ids, np.int32)
-
     # What is stored.
 
     @property
@@ -211,11 +203,7 @@ class PackedNGram:
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> PackedNGram:
         """Raises `ModelError` for arrays whose shapes do not fit together; what is in them, the kernels bound."""
-        order, V, smoothing = sizes.get("order"), sizes.get("vocab_size"), sizes.get("smoothing")
-        if type(order) is not int or type(V) is not int or type(smoothing) is not str:
-            raise damaged("order and vocab_size are integers, smoothing is a name")
-        if not (2 <= order <= MAX_ORDER and BOS < V < MAX_VOCAB_SIZE):
-            raise damaged(f"order is {order}, vocab_size {V}")
+        order, V, smoothing = checked_sizes(sizes, least_order=2)
         names = ("unigrams", "records", "ends", "samples", "codebooks", "layout")
         if set(arrays) != set(names):
             raise damaged(f"{', '.join(names)} are expected")

@@ -96,6 +96,13 @@ def _unreadable(name: str, error: OSError) -> TextError:
     )
 
 
+def changed(name: str) -> TextError:
+    return TextError(
+        "E-TEXT-013", "the file changed while it was read", where=name,
+        mend="wait until it is written, then try again",
+    )  # fmt: skip
+
+
 def _read_plain(file: BinaryIO, name: str) -> bytearray:
     """Read to the end; what is read must be what the file said it was, before and after."""
     before = os.fstat(file.fileno())
@@ -110,12 +117,7 @@ def _read_plain(file: BinaryIO, name: str) -> bytearray:
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or (
         before.st_size and len(data) != before.st_size
     ):
-        raise TextError(
-            "E-TEXT-013",
-            "the file changed while it was read",
-            where=name,
-            mend="wait until it is written, then try again",
-        )
+        raise changed(name)
     return data
 
 

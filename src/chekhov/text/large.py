@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chekhov.errors import TextError, UsageError
 from chekhov.text.blocks import read_blocks
-from chekhov.text.files import printable_path
+from chekhov.text.files import changed, printable_path
 from chekhov.text.reading import expand
 from chekhov.text.splits import (
     BLOCK,
@@ -54,8 +54,10 @@ class LargeText:
             raise UsageError("E-SPLIT-006", what, mend=mend)
         self.paths = [path for source in sources for path in expand(str(source))[0]]
         self.note, self.total, self.told = note, text_bytes(sources), time.monotonic()
+        self.stamps: dict[str, tuple[int, int, int]] = {}
         self.split, self.part_of_path, described = split, {}, ""  # type: str, dict[str, int], str
         if split == "auto" and len(self.paths) >= 3:
+            self.stamps = {path: stamp(path) for path in self.paths}
             digests = [content_digest(path, seed) for path in self.paths]
             if len(set(digests)) >= 3:
                 part_of, described = parts_by_hash(digests, seed)
@@ -117,13 +119,28 @@ class LargeText:
         return done + len(text.encode())
 
     def _pieces(self, path: str) -> Iterator[tuple[int, str, bool]]:
-        """Part, text, and whether it ends a document."""
+        """Part, text, and whether it ends a document. `TextError` E-TEXT-013 if the file is not what it was at first.
+
+        What was made of one reading (the split, the digest that the ids are cached by) must hold for the next.
+        """
+        before = self.stamps.setdefault(path, stamp(path))
         texts = (block.decode() for block in read_blocks([path], close=False))
         if self.split == "none" or self.part_of_path:
             part = self.part_of_path.get(path, TRAIN)
             yield from ((part, text, last) for text, last in with_last(texts))
         else:
             yield from ((part, text, True) for part, text in cut_document(texts))
+        if stamp(path) != before:
+            raise changed(printable_path(path))
+
+
+def stamp(path: str) -> tuple[int, int, int]:
+    """What changes when a file does: inode, size and time; zeros where there is none, which reading it will say."""
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return 0, 0, 0
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def content_digest(path: str, seed: int) -> bytes:
