@@ -137,15 +137,23 @@ def test_wrapped_lines_are_one_paragraph() -> None:
         "Это было давно, и никто уже\nне помнит, как именно всё\nслучилось. Потом пришёл\nдоктор.\n\nОн молчал.\n" * 3
     )
     assert is_wrapped(wrapped)
-    assert prose_sentences(wrapped)[:3] == [
+    assert list(prose_sentences(wrapped))[:3] == [
         "Это было давно, и никто уже не помнит, как именно всё случилось.", "Потом пришёл доктор.", "Он молчал."
     ]  # fmt: skip
     lines = "— Кто там? — спросил он.\n— Никто.\nОн ушёл\nГлава вторая\n"
     assert not is_wrapped(lines)
-    assert prose_sentences(lines) == ["— Кто там? — спросил он.", "— Никто.", "Он ушёл", "Глава вторая"]
-    assert prose_sentences("Приехал А. П. Чехов. «Где ты?» Он молчал.") == [
+    assert list(prose_sentences(lines)) == ["— Кто там? — спросил он.", "— Никто.", "Он ушёл", "Глава вторая"]
+    assert list(prose_sentences("Приехал А. П. Чехов. «Где ты?» Он молчал.")) == [
         "Приехал А. П. Чехов.", "«Где ты?»", "Он молчал."
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 7, 50])
+def test_sentences_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    wrapped = "Это было давно, и никто\nне помнит. Потом\nпришёл\nдоктор.\n\n\nОн молчал,\nкак все.\n" * 3
+    whole = list(prose_sentences(wrapped)), list(prose_sentences(TEXT))
+    monkeypatch.setattr("chekhov.text.prose.PART", size)
+    assert (list(prose_sentences(wrapped)), list(prose_sentences(TEXT))) == whole
 
 
 def test_of_a_chain_folder(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import chekhov.text.sentences as rules
 from chekhov.text.sentences import sentences
 
 RUSSIAN = """
@@ -148,6 +150,17 @@ def test_nothing_is_lost_but_blanks(text):
     pieces = sentences(text)
     assert "".join("".join(pieces).split()) == "".join(text.split())
     assert all(piece == piece.strip() and piece and "\n" not in piece for piece in pieces)
+
+
+@given(
+    st.text(alphabet=st.sampled_from("аАB1.!?…,»«\"'()— \n\r\u00a0\u2028д𝐀"), max_size=60) | st.text(max_size=40),
+    st.integers(1, 9),
+)
+def test_places_seen_at_a_glance_are_those_of_the_plain_scan(text, size):
+    with patch.object(rules, "_BLOCK", size):
+        found = sentences(text)
+    with patch.object(rules, "_places", lambda text: [match.start() for match in rules._BOUNDARY.finditer(text)]):
+        assert found == sentences(text)
 
 
 @given(st.text(alphabet="аБ.! «»", max_size=40), st.text(alphabet="аБ.! «»", max_size=40))

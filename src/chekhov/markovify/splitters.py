@@ -7,4 +7,4 @@ from chekhov.text.prose import prose_sentences
 
 def split_into_sentences(text: str) -> list[str]:
     """By chekhov's rules for Russian and English: initials, abbreviations, quotes and dashes of dialogues."""
-    return prose_sentences(text)
+    return list(prose_sentences(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from chekhov.markovify.splitters import split_into_sentences
 from chekhov.ngram import sentence_kernels as kernels
 from chekhov.ngram.sentence_chain import BEFORE, SpanIndex, count_sentences
 from chekhov.tasks.markov_text import LONGEST, MANY, NO_TEXT, Sentences, number_runs, number_sentences, reasons
+from chekhov.text.prose import prose_sentences
 
 DEFAULT_MAX_OVERLAP_RATIO, DEFAULT_MAX_OVERLAP_TOTAL, DEFAULT_TRIES = 0.7, 15, 10
 NO_WORDS = np.empty(0, np.int32)
@@ -85,14 +86,24 @@ class Text:
         """The sentences that pass, by number; without a list of lists where no method asks for one."""
         own = type(self)
         if chain is None and own.generate_corpus is Text.generate_corpus and own.word_split is Text.word_split:
-            sentences = [s for part in ([text] if isinstance(text, str) else text) for s in self.sentence_split(part)]
-            passing = list(filter(self.test_sentence_input, sentences))
-            if sentences and not passing:
-                what = f"all {len(sentences):,} sentences were rejected"
+            parts = [text] if isinstance(text, str) else text
+            seen = [0]
+            numbered = number_sentences(self._passing(parts, seen))
+            if seen[0] and not len(numbered.ends):
+                what = f"all {seen[0]:,} sentences were rejected"
                 why = "They hold quotation marks or brackets" if self.well_formed else ""
                 raise TextError("E-MARKOV-006", what, why=why, mend="well_formed=False, or another reject_reg")
-            return number_sentences(passing)
+            return numbered
         return number_runs(self.generate_corpus(text), chain.words if chain else ())
+
+    def _passing(self, parts: Iterable[str], seen: list[int]) -> Iterator[str]:
+        """The sentences that pass, one by one; ``seen`` gets how many there were before."""
+        usual = type(self).sentence_split is Text.sentence_split
+        for part in parts:
+            for sentence in prose_sentences(part) if usual else self.sentence_split(part):
+                seen[0] += 1
+                if self.test_sentence_input(sentence):
+                    yield sentence
 
     @property
     def parsed_sentences(self) -> list[list[Any]]:

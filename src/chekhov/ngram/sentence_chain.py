@@ -70,46 +70,49 @@ def count_sentences(ids: Ints, ends: Sizes, order: int, weights: NDArray[np.floa
     # The targets: every word and, after the last of its sentence, the end.
     size, base = len(ids) + len(ends), int(ids.max(initial=0)) + 2  # a word + 1 is a digit, `BEFORE` the digit 0
     targets, before = np.empty(size, np.int32), np.empty(size, np.int8)
-    keys = np.empty(size if base**order < 1 << 62 else 0, np.int64)
+    keys = np.empty(size if base ** (order + 1) < 1 << 62 else 0, np.int64)
     kernels.lay_out(ids, ends, base, order, targets, keys, before)
     if len(keys) == 0:
         keys = long_keys(targets, before, base, order)
-    order_ = sorted_places(keys, targets)
-    ranks, examples, first = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
-    offsets, counts = np.empty(size + 1, np.int64), np.empty(size)
+    keys *= base
+    keys += targets
+    keys += 1
+    keys, places = sorted_pairs(keys)
+    S, E = kernels.count_entries(keys, base)
+    ranks, examples, offsets = np.empty(size, np.int32), np.empty(S, np.int32), np.empty(S + 1, np.int64)
+    follows, nexts, sums = np.empty(E, np.int32), np.empty(E, np.int32), np.empty(E, np.float32)
     own = np.empty(0) if weights is None else np.repeat(weights, np.diff(ends, prepend=0) + 1)
-    S, E = kernels.find_entries(keys, targets, own, order_, ranks, examples, offsets, first, counts)
-    examples, offsets, first = examples[:S].copy(), offsets[: S + 1].copy(), first[:E]
+    kernels.find_entries(keys, places, base, own, ranks, examples, offsets, follows, nexts, sums)
+    del keys, places
     states = np.full((S, order), BEFORE, np.int32)
     for j in range(1, order + 1):
         has = before[examples] >= j
         states[has, order - j] = targets[examples[has] - j]
-    follows = targets[first]
-    nexts = np.where(follows == END, END, ranks[np.minimum(first + 1, size - 1)]).astype(np.int32)
-    return SentenceChain(states, offsets, follows, nexts, added_up(counts[:E], offsets), int(ranks[0]))
+    return SentenceChain(states, offsets, follows, nexts, sums, int(ranks[0]))
 
 
 def long_keys(targets: Ints, before: NDArray[np.int8], base: int, order: int) -> NDArray[np.int64]:
     """A number for each state where its words as digits do not fit into 62 bits: their ranks do, word by word."""
     keys = np.zeros(len(targets), np.int64)
     for j in range(order, 0, -1):
-        if int(keys.max(initial=0)) > (1 << 62) // base:
-            keys = np.unique(keys, return_inverse=True)[1]
         word = np.zeros(len(targets), np.int64)
         word[j:] = targets[:-j]
-        keys = keys * base + np.where(before >= j, word + 1, 0)
+        keys = np.unique(keys * base + np.where(before >= j, word + 1, 0), return_inverse=True)[1]
     return keys
 
 
-def sorted_places(keys: NDArray[np.int64], targets: Ints) -> Ints:
-    """The places (N,) in the order of (key, target)."""
+def sorted_pairs(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], Ints]:
+    """The keys (N,), none below 0, sorted, and where each stood. The keys given are written over."""
     from chekhov.ngram import sentence_kernels as kernels
 
-    order, spare = np.arange(len(keys), dtype=np.int32), np.empty(len(keys), np.int32)
-    for values, more in ((targets, 1), (keys, 0)):  # -1, the end, becomes 0
-        for low in range(0, (int(values.max(initial=0)) + more).bit_length(), RADIX_BITS):
-            kernels.sort_by(values, more, low, RADIX_BITS, order, spare)
-    return order
+    places = np.arange(len(keys), dtype=np.int32)
+    more_keys, more_places = np.empty_like(keys), np.empty_like(places)
+    width = int(keys.max(initial=0)).bit_length()
+    passes = -(-width // RADIX_BITS)
+    for i in range(passes):
+        kernels.sort_pairs(keys, places, width * i // passes, -(-width // passes), more_keys, more_places)
+        keys, more_keys, places, more_places = more_keys, keys, more_places, places
+    return keys, places
 
 
 def added_up(weights: NDArray[np.generic], offsets: Sizes) -> NDArray[np.float32]:

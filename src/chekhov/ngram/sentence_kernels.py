@@ -190,42 +190,57 @@ def lay_out(ids, ends, base, order, targets, keys, before):
 
 
 @kernel
-def sort_by(values, more, low, bits, order, spare):
-    """Bring ``order`` (N,) into the order of bits low ... low + bits of values[order] + more, equal ones as they stand:
-    one pass of a radix sort."""
+def sort_pairs(keys, places, low, bits, into_keys, into_places):
+    """Copy pairs in the order of bits low ... low + bits of their keys, equal ones as they stand: a pass of a radix
+    sort."""
     begins = np.zeros((1 << bits) + 1, np.int64)
     mask = (np.int64(1) << bits) - 1
-    for i in range(len(order)):
-        begins[((np.int64(values[i] + more) >> low) & mask) + 1] += 1
+    for i in range(len(keys)):
+        begins[((keys[i] >> low) & mask) + 1] += 1
     for h in range(1 << bits):
         begins[h + 1] += begins[h]
-    for i in range(len(order)):
-        place = order[i]
-        h = (np.int64(values[place] + more) >> low) & mask
-        spare[begins[h]] = place
+    for i in range(len(keys)):
+        h = (keys[i] >> low) & mask
+        into_keys[begins[h]], into_places[begins[h]] = keys[i], places[i]
         begins[h] += 1
-    order[:] = spare
 
 
 @kernel
-def find_entries(keys, targets, weights, order, ranks, examples, offsets, first_places, counts):
-    """From the targets (N,) of a text in the order of their states ``keys`` and themselves, to states and entries.
-
-    ranks (N,): the state of each; examples: a place of each state; offsets: where its entries begin; first_places: a
-    place of each entry; counts: its weight, weights (N,) of places, if there are any, added up. Returns how many
-    states and entries there are.
-    """
-    S, E = -1, -1
-    for i in range(len(order)):
-        place = order[i]
-        new = i == 0 or keys[place] != keys[order[i - 1]]
-        if new:
-            S += 1
-            examples[S], offsets[S] = place, E + 1
-        if new or targets[place] != targets[order[i - 1]]:
+def count_entries(keys, base):
+    """How many states (keys // base) and entries there are in sorted keys."""
+    S, E, state, entry = 0, 0, np.int64(-1), np.int64(-1)
+    for key in keys:
+        if key != entry:
             E += 1
-            first_places[E], counts[E] = place, 0.0
-        counts[E] += weights[place] if len(weights) > 0 else 1.0
+            entry = key
+            if key // base != state:
+                S += 1
+                state = key // base
+    return S, E
+
+
+@kernel
+def find_entries(keys, places, base, weights, ranks, examples, offsets, follows, nexts, sums):
+    """From sorted keys (N,), each its state times ``base`` and its word + 1, to states and entries.
+
+    places (N,): where each stands in the text. ranks (N,): the state of each place; examples (S,): a place of each
+    state; offsets (S + 1,): where its entries begin; follows, nexts, sums (E,): the words, the states after them, -1
+    behind an end, and their weights (of places, or 1) added up within a state.
+    """
+    S, E, state, entry, total = -1, -1, np.int64(-1), np.int64(-1), 0.0
+    for i in range(len(keys)):
+        place = places[i]
+        if keys[i] != entry:
+            entry = keys[i]
+            E += 1
+            if entry // base != state:
+                state = entry // base
+                S += 1
+                examples[S], offsets[S], total = place, E, 0.0
+            follows[E], nexts[E] = entry - state * base - 1, place
+        total += weights[place] if len(weights) > 0 else 1.0
+        sums[E] = total
         ranks[place] = S
     offsets[S + 1] = E + 1
-    return S + 1, E + 1
+    for e in range(len(nexts)):
+        nexts[e] = ranks[nexts[e] + 1] if follows[e] >= 0 else -1

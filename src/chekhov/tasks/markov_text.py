@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -70,17 +70,26 @@ class MarkovText:
         *,
         order: int = 2,
         weights: Sequence[float] | None = None,
-        split: Callable[[str], list[str]] = prose_sentences,
+        split: Callable[[str], Iterable[str]] = prose_sentences,
     ):
         documents = [texts] if isinstance(texts, str) else list(texts)
-        parts = [split(document) for document in documents]
-        own = None
+        if weights is not None and not (len(weights) == len(documents) and all(0 < w < 1e9 for w in weights)):
+            what = f"there are {len(documents)} texts and {len(weights)} weights: {list(weights)}"
+            raise UsageError("E-MARKOV-002", what, mend="give each text a weight above 0")
+        counts: list[int] = []
+
+        def streamed() -> Iterator[str]:
+            for document in documents:
+                counts.append(0)
+                for sentence in split(document):
+                    if sentence.strip():
+                        counts[-1] += 1
+                        yield sentence
+
+        sentences = number_sentences(streamed())
         if weights is not None:
-            if len(weights) != len(parts) or not all(0 < weight < 1e9 for weight in weights):
-                what = f"there are {len(parts)} texts and {len(weights)} weights: {list(weights)}"
-                raise UsageError("E-MARKOV-002", what, mend="give each text a weight above 0")
-            own = np.repeat(np.array(weights, np.float64), [len(part) for part in parts])
-        self._hold(number_sentences([sentence for part in parts for sentence in part], own), order)
+            sentences = replace(sentences, weights=np.repeat(np.array(weights, np.float64), counts))
+        self._hold(sentences, order)
 
     @classmethod
     def from_sentences(cls, sentences: Sentences, order: int) -> MarkovText:
@@ -246,19 +255,18 @@ def reasons(thrown_away: NDArray[np.int64]) -> str:
     return f"of {thrown_away.sum():,} tries {', '.join(found)}" if found else ""
 
 
-def number_sentences(sentences: Sequence[str], weights: NDArray[np.float64] | None = None) -> Sentences:
-    """Words between blanks; sentences without any are left out."""
-    types, parts = Types(AT_FIRST), [np.empty(0, np.int32)]
-    for first in range(0, len(sentences), AT_ONCE):
-        text = "\n".join([sentence.replace("\n", " ") for sentence in sentences[first : first + AT_ONCE]]) + "\n"
-        parts.append(
-            types.read(np.frombuffer(text.encode("utf-8", "replace"), np.uint8), learn=True, lines=True).copy()
-        )
+def number_sentences(sentences: Iterable[str]) -> Sentences:
+    """Words between blanks; sentences without any are left out. A stream of sentences is read but once."""
+    types, parts, left = Types(AT_FIRST), [np.empty(0, np.int32)], iter(sentences)
+    while batch := list(islice(left, AT_ONCE)):
+        text = "\n".join([sentence.replace("\n", " ") for sentence in batch]) + "\n"
+        data = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
+        parts.append(types.read(data, learn=True, lines=True).copy())
     numbers = np.concatenate(parts)
     is_end = numbers < 0
     ends = np.flatnonzero(is_end) - np.arange(np.count_nonzero(is_end))
     kept = np.diff(ends, prepend=0) > 0
-    return Sentences(types.tokens(), numbers[~is_end], ends[kept], None if weights is None else weights[kept])
+    return Sentences(types.tokens(), numbers[~is_end], ends[kept])
 
 
 def number_runs(runs: Iterable[Sequence[Any]], words: Sequence[Any] = ()) -> Sentences:

@@ -8,9 +8,14 @@ dot after an initial or an abbreviation that does not end sentences. A text with
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 # A line break, or end marks with what closes behind them. Every alternative matches as soon as its first character
-# does, and nothing is scanned twice: that keeps the scan linear, whatever the text.
+# does, and nothing is scanned twice: that keeps the scan linear, whatever the text. `_places` tells where it matches.
 _BOUNDARY = re.compile(r"""[\r\n]+|[.!?…]+(?:["'»”’“)\]}]+|[^\S\r\n]{1,3}[»)\]}]+)?""")
 _BLANKS = re.compile(r"[^\S\r\n]*")
 _OPENING = re.compile(r"""(?:[^\S\r\n]|["«“„'‘(\[{—–-])*""")
@@ -62,12 +67,12 @@ def sentences(text: str) -> list[str]:
     found: list[str] = []
     start = searched = 0
     has_word = False  # does text[start:searched] hold a letter or a digit?
-    for match in _BOUNDARY.finditer(text):
-        mark, end = match.span()
+    for mark in _places(text):
         if text[mark] in "\r\n":
             found.append(text[start:mark].strip())
-            start, has_word = end, False
+            start, has_word = mark + 1, False
             continue
+        end = _BOUNDARY.match(text, mark).end()  # type: ignore[union-attr]  # a mark stands there
         if not text[end : end + 1].isspace():
             continue  # the middle of 3.14 or e.g., or the end of the text
         following = _BLANKS.match(text, end).end()  # type: ignore[union-attr]  # it always matches
@@ -79,6 +84,45 @@ def sentences(text: str) -> list[str]:
             start, has_word = following, False
     found.append(text[start:].strip())
     return [sentence for sentence in found if sentence]
+
+
+_BLOCK = 1 << 18
+_AFTER = 2  # characters that a mark needs to be judged
+
+
+@cache
+def _kinds() -> NDArray[np.uint8]:
+    """Of the characters below U+FFFF: 1 a line break, 2 an end mark, 4 other white space, 8 what may close behind a
+    mark, 16 a small letter."""
+    kinds = np.zeros(1 << 16, np.uint8)
+    for code in range(1 << 16):
+        char = chr(code)
+        if char.isspace():
+            kinds[code] = 1 if char in "\r\n" else 4
+        elif char.islower():
+            kinds[code] = 16
+    for chars, kind in ((".!?…", 2), ("\"'»”’“)]}", 8)):
+        kinds[[ord(char) for char in chars]] = kind
+    return kinds
+
+
+def _places(text: str) -> Iterator[int]:
+    """Where line breaks stand (of several one behind the other the first), and where end marks begin. Those that can
+    be seen at a glance to end no sentence are left out: before a letter, a digit, a small letter or a line break."""
+    kinds = _kinds()
+    before = 0
+    for first in range(0, len(text), _BLOCK):
+        part = text[first : first + _BLOCK + _AFTER]
+        codes = np.frombuffer(part.encode("utf-32-le", "surrogatepass"), np.uint32)
+        kind = kinds[np.minimum(codes, (1 << 16) - 1)]
+        own = kind[: min(_BLOCK, len(kind))]
+        previous = np.concatenate([[np.uint8(before)], own[:-1]])
+        before = int(own[-1])
+        next1 = np.concatenate([kind[1:], [np.uint8(1)] * _AFTER])[: len(own)]
+        next2 = np.concatenate([kind[2:], [np.uint8(1)] * _AFTER])[: len(own)]
+        ends = (next1 & (2 | 8)).astype(bool) | ((next1 == 4) & (next2 != 16))
+        breaks = (own == 1) & (previous != 1)
+        yield from (np.flatnonzero(breaks | ((own == 2) & (previous != 2) & ends)) + first).tolist()
 
 
 def _ends(text: str, start: int, mark: int, following: int) -> bool:

@@ -11,6 +11,7 @@ from chekhov.types import EOS, UNK, Ids
 
 Bytes = NDArray[np.uint8]
 AT_FIRST = 1 << 16  # types that there is room for
+START = 1  # column of a table
 
 
 class Types:
@@ -46,8 +47,13 @@ class Types:
             self.grow(len(text) - at)
 
     def tokens(self) -> list[str]:
-        data = self.spellings[: self.spelt].tobytes()
-        return [data[start:end].decode() for start, end in self.table[: self.known, 1:].tolist()]
+        if self.known == 0:
+            return []
+        data = self.spellings[: self.spelt]  # one token behind the other
+        first_bytes = (data & 0xC0) != 0x80  # one a character
+        lengths = np.add.reduceat(first_bytes, self.table[: self.known, START], dtype=np.int64)
+        ends, text = np.cumsum(lengths), data.tobytes().decode()
+        return [text[start:end] for start, end in zip((ends - lengths).tolist(), ends.tolist(), strict=True)]
 
 
 def count_tokens(document: str) -> dict[str, int]:
