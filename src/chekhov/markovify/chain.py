@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from chekhov.errors import ModelError
-from chekhov.markovify.reading import read_chain
+from chekhov.markovify.reading import bytes_of, read_chain
 from chekhov.ngram import sentence_kernels as kernels
 from chekhov.ngram.sentence_chain import BEFORE, SentenceChain, chain_of_rows, count_sentences
 from chekhov.ngram.sentence_chain import END as ENDED
@@ -146,7 +146,7 @@ class Chain:
         """What `to_json` gave, as a string or parsed, or a dictionary. `FormatError` for anything else."""
         listed: Any = json_thing
         if isinstance(json_thing, str):
-            if (found := read_chain(json_thing.encode(errors="replace"), BEGIN, END)) is not None:
+            if (found := read_chain(bytes_of(json_thing), BEGIN, END)) is not None:
                 return cls._of(*found)
             try:
                 listed = msgspec.json.decode(json_thing)

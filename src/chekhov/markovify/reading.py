@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,24 +16,40 @@ from chekhov.tasks.markov_text import Sentences
 Bytes = NDArray[np.uint8]
 ROOM = 1 << 14  # different words that there is room for at first, at least
 LARGE = 1 << 16  # bytes of JSON from which on it is worth it
+_as_utf8 = ctypes.pythonapi.PyUnicode_AsUTF8AndSize
+_as_utf8.restype = ctypes.c_void_p
 
 
-def read_chain(data: bytes, begin: str, end: str) -> tuple[list[str], SentenceChain] | None:
+def bytes_of(text: str) -> Bytes:
+    """UTF-8 of a string. Of one in ASCII, as `json.dumps` gives, these are its own bytes."""
+    if not text.isascii():
+        return np.frombuffer(text.encode(errors="replace"), np.uint8)
+    size = ctypes.c_ssize_t()
+    address = _as_utf8(ctypes.py_object(text), ctypes.byref(size))
+    view: Any = (ctypes.c_uint8 * size.value).from_address(address)
+    view.text = text  # which lives as long as what is made of its bytes
+    return np.ctypeslib.as_array(view)
+
+
+def read_chain(text: Bytes, begin: str, end: str, level: int = 0) -> tuple[list[str], SentenceChain] | None:
     """The words and the chain of a list of states; None for another form, which the general reader may understand.
 
-    begin, end: the words that stand for the beginning and the end of a sentence.
+    begin, end: the words that stand for the beginning and the end of a sentence. level: 1 where the list is itself a
+    string of JSON.
     """
     from chekhov.markovify import json_kernels as kernels
     from chekhov.ngram.arpa_kernels import fill_map
 
-    size = data[: data.find(b"]")].count(b'"') // 2 if b"]" in data[:10_000] else 0
-    if not 1 <= size <= 16 or len(data) < LARGE:
+    first_state = text[:10_000].tobytes().partition(b"]")[0]
+    size = first_state.count(b'"') // 2
+    if not 1 <= size <= 16 or len(text) < LARGE:
         return None
-    text = np.frombuffer(data, np.uint8)
-    room = len(data) // 8  # pages that are never written to take no memory
+    room = len(text) // 8  # pages that are never written to take no memory
     states, lengths = np.empty((room, size), np.int32), np.empty(room, np.int32)
     follows, weights = np.empty(room, np.int32), np.empty(room)
-    found = with_room(text, lambda *table: kernels.read_chain(text, size, *table, states, lengths, follows, weights))
+    found = with_room(
+        text, level, lambda *table: kernels.read_chain(text, level, size, *table, states, lengths, follows, weights)
+    )
     if found is None:
         return None
     S, E, words = found
@@ -68,42 +85,42 @@ def read_chain(data: bytes, begin: str, end: str) -> tuple[list[str], SentenceCh
     return kept, SentenceChain(states, offsets, follows, nexts, added_up(weights, offsets), int(start[0]))
 
 
-def read_sentences(data: bytes, words: list[str]) -> Sentences | None:
+def read_sentences(text: Bytes, words: list[str]) -> Sentences | None:
     """A list of lists of words, numbered as in ``words``, new ones behind; None for another form."""
     from chekhov.markovify import json_kernels as kernels
 
-    if len(data) < LARGE:
+    if len(text) < LARGE:
         return None
-    text = np.frombuffer(data, np.uint8)
-    room = len(data) // 4
+    room = len(text) // 4
     numbers, ends = np.empty(room, np.int32), np.empty(room, np.int64)
-    found = with_room(text, lambda *table: kernels.read_sentences(text, *table, numbers, ends))
+    found = with_room(text, 0, lambda *table: kernels.read_sentences(text, *table, numbers, ends))
     if found is None:
         return None
     S, E, own = found
-    ids = {word: id for id, word in enumerate(words)}
+    ids = dict(zip(words, range(len(words)), strict=True))
     of_own = np.array([ids.setdefault(word, len(ids)) for word in own], np.int32)
     return Sentences(list(ids), of_own[numbers[:E]], ends[:S].copy())
 
 
-def with_room(text: Bytes, read: Callable[..., tuple[int, int, int]]) -> tuple[int, int, list[str]] | None:
+def with_room(text: Bytes, level: int, read: Callable[..., tuple[int, int, int]]) -> tuple[int, int, list[str]] | None:
     """Read with a table of words that is large enough: (first count, second count, the words)."""
     from chekhov.markovify import json_kernels as kernels
 
-    room = max(ROOM, len(text) >> 7)
+    room = max(ROOM, len(text) >> 9)
     while True:
         types = np.empty((room, 3), np.int64)
-        count, other, known = read(types, np.full(1 << (4 * room).bit_length(), -1, np.int32))
+        count, other, known = read(types, np.full(1 << (2 * room).bit_length(), -1, np.int32))
         if count != kernels.NO_ROOM:
             break
         room *= 4
     if count < 0:
         return None
-    raw = text.tobytes()
-    try:
-        words: Any = json.loads(
-            b"[" + b",".join([b'"' + raw[a:b] + b'"' for a, b in types[:known, 1:].tolist()]) + b"]"
-        )
-    except ValueError:
+    types = types[:known]
+    spelt = np.empty(int((types[:, 2] - types[:, 1]).sum()) + 3 * known + 1, np.uint8)
+    size = kernels.spell_words(text, level, types, spelt)
+    if size < 0:
         return None
-    return count, other, words
+    try:
+        return count, other, msgspec.json.decode(spelt[:size].data, type=list[str])
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        return None

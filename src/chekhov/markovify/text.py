@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 
 from chekhov.errors import GenerationError, TextError
-from chekhov.markovify.chain import BEGIN, Chain, FormatError, State, knows, new_seed, no_json, words_of
-from chekhov.markovify.reading import read_sentences
+from chekhov.markovify.chain import BEGIN, END, Chain, FormatError, State, knows, new_seed, no_json, words_of
+from chekhov.markovify.reading import read_chain, read_sentences
 from chekhov.markovify.splitters import split_into_sentences
 from chekhov.ngram import sentence_kernels as kernels
 from chekhov.ngram.sentence_chain import BEFORE, SpanIndex, count_sentences
@@ -22,6 +22,7 @@ from chekhov.tasks.markov_text import LONGEST, MANY, NO_TEXT, Sentences, number_
 from chekhov.text.prose import prose_sentences
 
 DEFAULT_MAX_OVERLAP_RATIO, DEFAULT_MAX_OVERLAP_TOTAL, DEFAULT_TRIES = 0.7, 15, 10
+QUOTE = ord('"')
 NO_WORDS = np.empty(0, np.int32)
 QUOTES = str.maketrans(dict.fromkeys("“”„‟″＂", '"') | dict.fromkeys("‘’‚‛′＇", "'") | {"（": "(", "）": ")"})
 MARKS = re.compile(f"['\"()\\[\\]{''.join(map(chr, QUOTES))}]")
@@ -31,7 +32,7 @@ class Saved(msgspec.Struct):
     """A text as JSON: what of it is large is left as it stands until it is clear how to read it."""
 
     state_size: int
-    chain: Any
+    chain: msgspec.Raw
     parsed_sentences: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -325,17 +326,17 @@ class Text:
             saved = msgspec.json.decode(json_str, type=Saved)
         except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
             raise no_json(error) from None
-        listed = bytes(saved.parsed_sentences)
-        if isinstance(saved.chain, str) and listed != b"null":
-            chain = Chain.from_json(saved.chain)
-            sentences = read_sentences(listed, chain.words)
-            if sentences is not None and chain.state_size == saved.state_size:
-                return cls(None, saved.state_size, chain, parsed_sentences=sentences)
+        inside, listed = (np.frombuffer(memoryview(part), np.uint8) for part in (saved.chain, saved.parsed_sentences))
+        found = read_chain(inside[1:-1], BEGIN, END, level=1) if inside[0] == QUOTE else None
+        if found is not None and found[1].order == saved.state_size:
+            sentences = read_sentences(listed, found[0])
+            if sentences is not None:
+                return cls(None, saved.state_size, Chain._of(*found), parsed_sentences=sentences)
         try:
-            parsed = msgspec.json.decode(listed)
+            chain, parsed = msgspec.json.decode(saved.chain), msgspec.json.decode(saved.parsed_sentences)
         except (msgspec.DecodeError, RecursionError) as error:
             raise no_json(error) from None
-        return cls.from_dict({"state_size": saved.state_size, "chain": saved.chain, "parsed_sentences": parsed})
+        return cls.from_dict({"state_size": saved.state_size, "chain": chain, "parsed_sentences": parsed})
 
     @classmethod
     def from_chain(
