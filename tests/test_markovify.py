@@ -11,6 +11,8 @@ from itertools import islice
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chekhov import markovify
 from chekhov.errors import ChekhovError
@@ -236,6 +238,27 @@ def test_hostile_json(data: str) -> None:
         markovify.Text.from_json(data)
 
 
+@given(
+    st.lists(st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=5), min_size=1, max_size=8),
+    st.integers(1, 3),
+)
+@settings(deadline=None)  # the first example compiles
+def test_json_is_written_by_kernels_as_by_json_dumps(sentences: list[list[str]], size: int) -> None:
+    text = markovify.Text(None, state_size=size, parsed_sentences=sentences)
+    written, chain = text.to_json(), text.chain.to_json()
+    assert chain == json.dumps(list(text.chain.model.items()))
+    assert written == json.dumps(text.to_dict())
+
+
+def test_what_is_no_plain_count_is_written_too() -> None:
+    numbers = markovify.Text(None, state_size=1, parsed_sentences=[[1, 2], [1, 3]])
+    assert json.loads(numbers.to_json())["parsed_sentences"] == [[1, 2], [1, 3]]
+    halves = markovify.Chain(None, 1, {("___BEGIN__",): {"да": 0.5}, ("да",): {"___END__": 1}})
+    assert json.loads(halves.to_json())[0] == [["___BEGIN__"], {"да": 0.5}]
+    forgetful = markovify.Text("Да. Нет.", retain_original=False)
+    assert forgetful.to_json() == json.dumps(forgetful.to_dict())
+
+
 def test_json_is_read_by_kernels_as_by_the_general_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     text = markovify.Text(TEXT + 'Кавычка \\ и "слова" \u2028 тут.', state_size=2, well_formed=False)
     data, chain = text.to_json(), text.chain.to_json()
@@ -245,7 +268,11 @@ def test_json_is_read_by_kernels_as_by_the_general_reader(monkeypatch: pytest.Mo
     assert reading.read_chain(reading.bytes_of(chain), "___BEGIN__", "___END__") is not None
     inside = reading.bytes_of(json.dumps(chain)[1:-1])
     assert reading.read_chain(inside, "___BEGIN__", "___END__", level=1) is not None
-    assert reading.read_sentences(reading.bytes_of(json.dumps(text.parsed_sentences)), text.chain.words) is not None
+    assert reading.read_sentences(reading.bytes_of(json.dumps(text.parsed_sentences)), 0, text.chain.words) is not None
+    assert reading.read_text(reading.bytes_of(data), "___BEGIN__", "___END__") is not None
+    assert reading.read_text(
+        reading.bytes_of(markovify.Text(TEXT, retain_original=False).to_json()), "___BEGIN__", "___END__"
+    )
     spaced = json.dumps(json.loads(chain), indent=1, ensure_ascii=False)
     for own in (
         markovify.Text.from_json(data).chain,

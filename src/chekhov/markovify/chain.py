@@ -15,6 +15,7 @@ import numpy as np
 
 from chekhov.errors import ModelError
 from chekhov.markovify.reading import bytes_of, read_chain
+from chekhov.markovify.writing import write_chain
 from chekhov.ngram import sentence_kernels as kernels
 from chekhov.ngram.sentence_chain import BEFORE, SentenceChain, chain_of_rows, count_sentences
 from chekhov.ngram.sentence_chain import END as ENDED
@@ -139,15 +140,22 @@ class Chain:
         return list(islice(self.gen(init_state), MOST_WORDS))
 
     def to_json(self) -> str:
-        return json.dumps(list(self.model.items()))
+        written = None if self.changed() else write_chain(self.words, self.core, BEGIN, END)
+        return json.dumps(list(self.model.items())) if written is None else written
+
+    def changed(self) -> bool:
+        """Is there more to it than its counts: a dictionary that was given or asked for, or methods of its own?"""
+        return self.compiled or self._given is not None or type(self) is not Chain
 
     @classmethod
     def from_json(cls, json_thing: str | list[Any] | Mapping[State, Any]) -> Chain:
         """What `to_json` gave, as a string or parsed, or a dictionary. `FormatError` for anything else."""
         listed: Any = json_thing
         if isinstance(json_thing, str):
-            if (found := read_chain(bytes_of(json_thing), BEGIN, END)) is not None:
-                return cls._of(*found)
+            text = bytes_of(json_thing)
+            found = read_chain(text, BEGIN, END)
+            if found is not None and not text[found[2] :].tobytes().strip():
+                return cls._of(*found[:2])
             try:
                 listed = msgspec.json.decode(json_thing)
             except (msgspec.DecodeError, RecursionError) as error:

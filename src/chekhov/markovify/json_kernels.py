@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel, load_64, lowest_one
-from chekhov.ngram.arpa_kernels import read_number, scatter
-from chekhov.tokens.text_kernels import END, HASH, NOTHING, START
+from chekhov.kernels.jit import inlined, kernel, lowest_one, prefetch
+from chekhov.ngram.arpa_kernels import AHEAD, read_number, scatter
+from chekhov.tokens.text_kernels import (
+    END,
+    HASH,
+    NOTHING,
+    ONES,
+    SEED,
+    START,
+    eight,
+    equal,
+    low_bytes,
+    mixed,
+    zeros,
+)
 
 OTHER, NO_ROOM = -1, -2  # another form; more different words than there is room for
+QUEUE = 128  # words that are numbered together
 QUOTE, BACKSLASH, COMMA = 34, 92, 44
-QUOTES, ONES, HIGH = np.uint64(0x2222222222222222), np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 
 
 @inlined
@@ -40,30 +52,6 @@ def another(text, i):
 
 
 @inlined
-def ended(text, i):
-    """Does the outermost list end here, and nothing follow?"""
-    i = follows(text, i, 93)
-    return i >= 0 and skip(text, i) == len(text)
-
-
-@inlined
-def eight(text, i):
-    """Eight bytes from i on, zeros behind the end."""
-    if i + 8 <= len(text):
-        return load_64(text, i)
-    bits = np.uint64(0)
-    for j in range(i, len(text)):
-        bits |= np.uint64(text[j]) << np.uint64(8 * (j - i))
-    return bits
-
-
-@inlined
-def low_bytes(bits, count):
-    """The first ``count`` of eight bytes, fewer than eight."""
-    return bits & ((np.uint64(1) << np.uint64(8 * count)) - np.uint64(1))
-
-
-@inlined
 def quote(text, i, level):
     """Behind the quotation mark that must be the next that is no blank; `OTHER` if it is not."""
     i = skip(text, i)
@@ -72,26 +60,18 @@ def quote(text, i, level):
     return i + 1 if i < len(text) and text[i] == QUOTE else OTHER
 
 
-@kernel
-def read_word(text, i, level, types, known, slots):
-    """The string at i: (the place behind it, its number, how many words are known); `OTHER` or `NO_ROOM` for the place.
-
-    types (room, 3): hash, start and end in ``text`` of each; slots: a power of two of them, open addressing.
-    """
+@inlined
+def scan_word(text, i, level):
+    """The string at i: (the place behind it or `OTHER`, where its characters begin and end, their hash)."""
     begin = quote(text, i, level)
-    if begin < 0:
-        return OTHER, 0, known
+    key = SEED
     i = begin
-    key = np.uint64(0x9E3779B97F4A7C15)
-    while True:
+    while i >= 0:
         if i >= len(text):
-            return OTHER, 0, known
+            return OTHER, 0, 0, np.int64(0)
         bits = eight(text, i)
-        found = bits ^ QUOTES
-        found = (found - ONES) & ~found & HIGH  # the lowest bit is that of the first quotation mark
-        width = lowest_one(found) >> 3
-        key = (key ^ (low_bytes(bits, width) if width < 8 else bits)) * np.uint64(0xD1B54A32D192ED03)
-        key ^= key >> np.uint64(32)
+        width = lowest_one(zeros(bits ^ np.uint64(QUOTE) * ONES)) >> 3  # how far the first quotation mark is
+        key = mixed(key, low_bytes(bits, width) if width < 8 else bits)
         i += width
         if width == 8:
             continue
@@ -99,30 +79,75 @@ def read_word(text, i, level, types, known, slots):
         while i - backslashes > begin and text[i - backslashes - 1] == BACKSLASH:
             backslashes += 1
         if backslashes % 4 == 1 if level > 0 else backslashes % 2 == 0:
-            break
+            return i + 1, begin, i - level, np.int64(key)
         if level > 0 and backslashes % 4 != 3:
-            return OTHER, 0, known
+            return OTHER, 0, 0, np.int64(0)
         i += 1
-    after, end = i + 1, i - level
-    full, mask = np.int64(key), len(slots) - 1
+    return OTHER, 0, 0, np.int64(0)
+
+
+@inlined
+def enqueue(text, i, level, slots, queue, queued, target):
+    """The place behind the string at i, which is left for `number_words`, or `OTHER`."""
+    i, queue[queued, 1], queue[queued, 2], key = scan_word(text, i, level)
+    prefetch(slots, key & (len(slots) - 1))
+    queue[queued, 0], queue[queued, 3] = key, target
+    return i
+
+
+@inlined
+def find_word(text, begin, end, full, known, types, slots, spellings):
+    """(The number of the word text[begin:end], or `NO_ROOM`; how many words are known)."""
+    mask = len(slots) - 1
     slot = full & mask
     while slots[slot] != NOTHING:
         number = slots[slot]
-        if types[number, HASH] == full and types[number, END] - types[number, START] == end - begin:
-            j, other = begin, types[number, START]
-            while j + 8 <= end and load_64(text, j) == load_64(text, other):
-                j, other = j + 8, other + 8
-            if j + 8 > end and low_bytes(eight(text, j) ^ eight(text, other), end - j) == 0:
-                return after, number, known
+        start = types[number, START]
+        same = types[number, HASH] == full and types[number, END] - start == end - begin
+        if same and equal(text, begin, spellings, start, end - begin):
+            return number, known
         slot = (slot + 1) & mask
-    if known == len(types) or 2 * known >= len(slots):
-        return NO_ROOM, 0, known
-    types[known, HASH], types[known, START], types[known, END], slots[slot] = full, begin, end, known
-    return after, known, known + 1
+    spelt = types[known - 1, END] if known > 0 else 0
+    if known == len(types) or 2 * known >= len(slots) or spelt + end - begin > len(spellings):
+        return NO_ROOM, known
+    for j in range(begin, end):
+        spellings[spelt + j - begin] = text[j]
+    types[known, HASH], types[known, START], types[known, END] = full, spelt, spelt + end - begin
+    slots[slot] = known
+    return known, known + 1
 
 
 @kernel
-def spell_words(text, level, types, out):
+def number_words(text, queue, queued, known, types, slots, spellings, states, words):
+    """How many words are known after those of ``queue`` (room, 4) have their numbers, or `NO_ROOM`.
+
+    Each there has its hash, begin and end in the text, and for which entry of ``words``, or -1 - which of ``states``,
+    it is. types (room, 3): hash, start and end in ``spellings`` of each word, as it stands in JSON; slots: a power of
+    two of them, open addressing. All of it is far larger than a cache: what a word needs is asked for before its turn.
+    """
+    mask = len(slots) - 1
+    for q in range(queued):
+        number = slots[queue[q, 0] & mask]
+        if number != NOTHING:
+            prefetch(types, (np.int64(number), 0))
+    for q in range(queued):
+        number = slots[queue[q, 0] & mask]
+        if number != NOTHING:
+            prefetch(spellings, types[number, START])
+    for q in range(queued):
+        number, known = find_word(text, queue[q, 1], queue[q, 2], queue[q, 0], known, types, slots, spellings)
+        if number == NO_ROOM:
+            return NO_ROOM
+        target = queue[q, 3]
+        if target >= 0:
+            words[target] = number
+        else:
+            states[-1 - target] = number
+    return known
+
+
+@kernel
+def spell_words(spellings, level, types, out):
     """Write the words as a JSON list to ``out``: how many bytes, or `OTHER`."""
     at = 0
     for number in range(len(types)):
@@ -131,11 +156,11 @@ def spell_words(text, level, types, out):
         at += 2
         i, end = types[number, START], types[number, END]
         while i < end:
-            if level > 0 and text[i] == BACKSLASH:
+            if level > 0 and spellings[i] == BACKSLASH:
                 i += 1
-                if i == end or (text[i] != BACKSLASH and text[i] != QUOTE):
+                if i == end or (spellings[i] != BACKSLASH and spellings[i] != QUOTE):
                     return OTHER
-            out[at] = text[i]
+            out[at] = spellings[i]
             at, i = at + 1, i + 1
         out[at] = QUOTE
         at += 1
@@ -159,43 +184,55 @@ def read_weight(text, i):
 
 
 @kernel
-def read_chain(text, level, size, types, slots, states, lengths, words, weights):
-    """[[[w1, ... w_size], {word: count, ...}], ...]: (states, entries and words there are), or an error for the first.
+def read_chain(text, i, level, size, types, slots, spellings, states, lengths, words, weights):
+    """[[[w1, ... w_size], {word: count, ...}], ...] at i: (the place behind it, or an error; states, entries and words
+    there are).
 
-    states (room, size), lengths (room,): of each its words and how many followers; words, weights: the followers.
+    states (room * size,), lengths (room,): of each its words and how many followers; words, weights: the followers.
     """
-    known, S, E = 0, 0, 0
-    i = follows(text, 0, 91)
+    known, S, E, queued = 0, 0, 0, 0
+    queue = np.empty((QUEUE + size, 4), np.int64)
+    i = follows(text, i, 91)
     while i >= 0:
         i = follows(text, i, 91)
         if i >= 0:
             i = follows(text, i, 91)
+        if queued >= QUEUE:
+            known, queued = number_words(text, queue, queued, known, types, slots, spellings, states, words), 0
+            if known < 0:
+                return known, S, E, 0
         for k in range(size):
             if i >= 0 and k > 0:
                 i = follows(text, i, COMMA)
             if i < 0 or len(lengths) == S:
-                return OTHER, E, known
-            i, states[S, k], known = read_word(text, i, level, types, known, slots)
+                return OTHER, S, E, known
+            i = enqueue(text, i, level, slots, queue, queued, -1 - (S * size + k))
             if i < 0:
-                return i, E, known
+                return i, S, E, known
+            queued += 1
         for byte in (93, COMMA, 123):
             if i >= 0:
                 i = follows(text, i, byte)
         if i < 0:
-            return OTHER, E, known
+            return OTHER, S, E, known
         lengths[S] = 0
         while True:
             if len(words) == E:
-                return OTHER, E, known
-            i, words[E], known = read_word(text, i, level, types, known, slots)
+                return OTHER, S, E, known
+            if queued >= QUEUE:
+                known, queued = number_words(text, queue, queued, known, types, slots, spellings, states, words), 0
+                if known < 0:
+                    return known, S, E, 0
+            i = enqueue(text, i, level, slots, queue, queued, E)
             if i < 0:
-                return i, E, known
+                return i, S, E, known
+            queued += 1
             i = follows(text, i, 58)
             if i < 0:
-                return OTHER, E, known
+                return OTHER, S, E, known
             i, weights[E], sound = read_weight(text, i)
             if not sound:
-                return OTHER, E, known
+                return OTHER, S, E, known
             lengths[S] += 1
             E += 1
             i, goes_on = another(text, i)
@@ -206,52 +243,72 @@ def read_chain(text, level, size, types, slots, states, lengths, words, weights)
             i = follows(text, i, 93)
         S += 1
         if i < 0:
-            return OTHER, E, known
+            return OTHER, S, E, known
         i, goes_on = another(text, i)
         if not goes_on:
-            return (S if ended(text, i) else OTHER), E, known
-    return OTHER, E, known
+            known = number_words(text, queue, queued, known, types, slots, spellings, states, words)
+            return (follows(text, i, 93) if known >= 0 else known), S, E, known
+    return OTHER, S, E, known
 
 
 @kernel
-def read_sentences(text, types, slots, words, ends):
-    """[[w, ...], ...]: (sentences read, words read, words known), or an error for the first; ends: where each ends."""
-    known, S, E = 0, 0, 0
-    i = follows(text, 0, 91)
+def read_sentences(text, i, known, types, slots, spellings, words, ends):
+    """[[w, ...], ...] at i: (the place behind it, or an error; sentences and words read; words known); ends: where each
+    ends."""
+    S, E, queued, none = 0, 0, 0, words[:0]
+    queue = np.empty((QUEUE, 4), np.int64)
+    i = follows(text, i, 91)
     while i >= 0:
         i = follows(text, i, 91)
         if i < 0 or len(ends) == S:
-            return OTHER, E, known
+            return OTHER, S, E, known
         while True:
             if len(words) == E:
-                return OTHER, E, known
-            i, words[E], known = read_word(text, i, 0, types, known, slots)
+                return OTHER, S, E, known
+            if queued == QUEUE:
+                known, queued = number_words(text, queue, queued, known, types, slots, spellings, none, words), 0
+                if known < 0:
+                    return known, S, E, 0
+            i = enqueue(text, i, 0, slots, queue, queued, E)
             if i < 0:
-                return i, E, known
-            E += 1
+                return i, S, E, known
+            queued, E = queued + 1, E + 1
             i, goes_on = another(text, i)
             if not goes_on:
                 break
         i = follows(text, i, 93)
         if i < 0:
-            return OTHER, E, known
+            return OTHER, S, E, known
         ends[S] = E
         S += 1
         i, goes_on = another(text, i)
         if not goes_on:
-            return (S if ended(text, i) else OTHER), E, known
-    return OTHER, E, known
+            known = number_words(text, queue, queued, known, types, slots, spellings, none, words)
+            return (follows(text, i, 93) if known >= 0 else known), S, E, known
+    return OTHER, S, E, known
 
 
 @kernel
-def find_states(keys, slot_keys, slot_rows, rows):
-    """The row of each key in a table that `arpa_kernels.fill_map` has filled, -1 for those that are not there."""
+def find_nexts(keys, offsets, follows, highest, base, slot_keys, slot_rows, nexts):
+    """nexts (E,): the state after each entry, -1 for those that are not there and behind ends.
+
+    keys (S,): the words of each state as digits to the ``base``, word + 1, the oldest worth ``highest``; slots: a table
+    that `arpa_kernels.fill_map` has filled with them.
+    """
     mask = len(slot_keys) - 1
-    for i in range(len(keys)):
-        rows[i] = NOTHING
-        slot = scatter(keys[i]) & mask
-        while slot_rows[slot] != NOTHING:
-            if slot_keys[slot] == keys[i]:
-                rows[i] = slot_rows[slot]
+    after = np.empty(len(follows), np.int64)
+    for s in range(len(keys)):
+        rest = (keys[s] % highest) * base
+        for e in range(offsets[s], offsets[s + 1]):
+            after[e] = rest + follows[e] + 1
+    for e in range(len(after)):
+        if e + AHEAD < len(after):
+            prefetch(slot_rows, scatter(after[e + AHEAD]) & mask)
+            prefetch(slot_keys, scatter(after[e + AHEAD]) & mask)
+        nexts[e] = NOTHING
+        slot = scatter(after[e]) & mask
+        while follows[e] >= 0 and slot_rows[slot] != NOTHING:
+            if slot_keys[slot] == after[e]:
+                nexts[e] = slot_rows[slot]
                 break
             slot = (slot + 1) & mask

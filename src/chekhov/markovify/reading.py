@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+import json
+import re
 from typing import Any
 
 import msgspec
@@ -15,6 +16,9 @@ from chekhov.tasks.markov_text import Sentences
 
 Bytes = NDArray[np.uint8]
 ROOM = 1 << 14  # different words that there is room for at first, at least
+HEAD = re.compile(rb'\s*\{\s*"state_size"\s*:\s*(\d{1,9})\s*,\s*"chain"\s*:\s*"')
+BETWEEN = re.compile(rb'"\s*,\s*"parsed_sentences"\s*:\s*(null)?')
+TAIL = re.compile(rb"\s*\}\s*")
 LARGE = 1 << 16  # bytes of JSON from which on it is worth it
 _as_utf8 = ctypes.pythonapi.PyUnicode_AsUTF8AndSize
 _as_utf8.restype = ctypes.c_void_p
@@ -31,8 +35,32 @@ def bytes_of(text: str) -> Bytes:
     return np.ctypeslib.as_array(view)
 
 
-def read_chain(text: Bytes, begin: str, end: str, level: int = 0) -> tuple[list[str], SentenceChain] | None:
-    """The words and the chain of a list of states; None for another form, which the general reader may understand.
+def read_text(text: Bytes, begin: str, end: str) -> tuple[int, list[str], SentenceChain, Sentences | None] | None:
+    """What `Text.to_json` gives: the state size, words, chain and sentences; None for another form."""
+    head = HEAD.match(text[:200].tobytes())
+    chain = read_chain(text, begin, end, at=head.end(), level=1) if head else None
+    if head is None or chain is None:
+        return None
+    words, core, at = chain
+    between = BETWEEN.match(text[at : at + 100].tobytes())
+    if between is None:
+        return None
+    sentences, at = None, at + between.end()
+    if between[1] is None:
+        found = read_sentences(text, at, words)
+        if found is None:
+            return None
+        sentences, at = found
+    if TAIL.fullmatch(text[at:].tobytes()) is None:
+        return None
+    return int(head[1]), words, core, sentences
+
+
+def read_chain(
+    text: Bytes, begin: str, end: str, at: int = 0, level: int = 0
+) -> tuple[list[str], SentenceChain, int] | None:
+    """The words and the chain of the list of states that begins at ``at``, and the place behind it; None for another
+    form, which the general reader may understand.
 
     begin, end: the words that stand for the beginning and the end of a sentence. level: 1 where the list is itself a
     string of JSON.
@@ -40,26 +68,31 @@ def read_chain(text: Bytes, begin: str, end: str, level: int = 0) -> tuple[list[
     from chekhov.markovify import json_kernels as kernels
     from chekhov.ngram.arpa_kernels import fill_map
 
-    first_state = text[:10_000].tobytes().partition(b"]")[0]
+    first_state = text[at : at + 10_000].tobytes().partition(b"]")[0]
     size = first_state.count(b'"') // 2
     if not 1 <= size <= 16 or len(text) < LARGE:
         return None
-    room = len(text) // 8  # pages that are never written to take no memory
-    states, lengths = np.empty((room, size), np.int32), np.empty(room, np.int32)
-    follows, weights = np.empty(room, np.int32), np.empty(room)
-    found = with_room(
-        text, level, lambda *table: kernels.read_chain(text, level, size, *table, states, lengths, follows, weights)
-    )
-    if found is None:
+    most = len(text) // 8  # pages that are never written to take no memory
+    listed, lengths = np.empty(most * size, np.int32), np.empty(most, np.int32)
+    follows, weights = np.empty(most, np.int32), np.empty(most)
+    room = max(ROOM, len(text) >> 9)
+    while True:
+        table = new_table(room, len(text))
+        stop, S, E, known = kernels.read_chain(text, at, level, size, *table, listed, lengths, follows, weights)
+        if stop != kernels.NO_ROOM:
+            break
+        room *= 4
+    words = spelt_words(table, 0, known, level) if stop >= 0 else None
+    if words is None:
         return None
-    S, E, words = found
     if begin not in words or end not in words or len(set(words)) != len(words):
         return None
-    states, lengths, follows, weights = states[:S], lengths[:S], follows[:E], weights[:E]
+    lengths, follows, weights = lengths[:S], follows[:E], weights[:E]
     first, last = words.index(begin), words.index(end)
     kept = [word for word in words if word not in (begin, end)]
     numbers = np.cumsum([word not in (begin, end) for word in words]).astype(np.int32) - 1
     numbers[first], numbers[last] = BEFORE, END
+    states = listed[: S * size].reshape(S, size)
     if (states == last).any() or (follows == first).any():
         return None
     states, follows = numbers[states], numbers[follows]
@@ -75,52 +108,62 @@ def read_chain(text: Bytes, begin: str, end: str, level: int = 0) -> tuple[list[
     if fill_map(keys, slot_keys, slot_rows) >= 0:
         return None  # a state stands twice
     nexts = np.empty(E, np.int32)
-    after = np.repeat(keys % base ** (size - 1), lengths) * base + (follows + 1)
-    kernels.find_states(after, slot_keys, slot_rows, nexts)
-    nexts[follows == END] = END
-    start = np.empty(1, np.int32)
-    kernels.find_states(np.zeros(1, np.int64), slot_keys, slot_rows, start)
-    if start[0] < 0:
+    kernels.find_nexts(keys, offsets, follows, base ** (size - 1), base, slot_keys, slot_rows, nexts)
+    start = np.flatnonzero(keys == 0)
+    if len(start) == 0:
         return None
-    return kept, SentenceChain(states, offsets, follows, nexts, added_up(weights, offsets), int(start[0]))
+    return kept, SentenceChain(states, offsets, follows, nexts, added_up(weights, offsets), int(start[0])), stop
 
 
-def read_sentences(text: Bytes, words: list[str]) -> Sentences | None:
-    """A list of lists of words, numbered as in ``words``, new ones behind; None for another form."""
+def read_sentences(text: Bytes, at: int, words: list[str]) -> tuple[Sentences, int] | None:
+    """The list of lists of words that begins at ``at``, numbered as in ``words``, new ones behind, and the place behind
+    it; None for another form."""
     from chekhov.markovify import json_kernels as kernels
 
     if len(text) < LARGE:
         return None
-    room = len(text) // 4
-    numbers, ends = np.empty(room, np.int32), np.empty(room, np.int64)
-    found = with_room(text, 0, lambda *table: kernels.read_sentences(text, *table, numbers, ends))
-    if found is None:
-        return None
-    S, E, own = found
-    ids = dict(zip(words, range(len(words)), strict=True))
-    of_own = np.array([ids.setdefault(word, len(ids)) for word in own], np.int32)
-    return Sentences(list(ids), of_own[numbers[:E]], ends[:S].copy())
-
-
-def with_room(text: Bytes, level: int, read: Callable[..., tuple[int, int, int]]) -> tuple[int, int, list[str]] | None:
-    """Read with a table of words that is large enough: (first count, second count, the words)."""
-    from chekhov.markovify import json_kernels as kernels
-
-    room = max(ROOM, len(text) >> 9)
+    numbers, ends = np.empty(len(text) // 4, np.int32), np.empty(len(text) // 4, np.int64)
+    own, room = np.frombuffer(json.dumps([words]).encode(), np.uint8), len(words) + ROOM
     while True:
-        types = np.empty((room, 3), np.int64)
-        count, other, known = read(types, np.full(1 << (2 * room).bit_length(), -1, np.int32))
-        if count != kernels.NO_ROOM:
+        table = new_table(room, len(own) + len(text))
+        known = kernels.read_sentences(own, 0, 0, *table, numbers, ends)[3]  # as one sentence
+        if known != len(words):
+            return None
+        stop, S, E, known = kernels.read_sentences(text, at, known, *table, numbers, ends)
+        if stop != kernels.NO_ROOM:
             break
         room *= 4
-    if count < 0:
+    more = spelt_words(table, len(words), known, 0) if stop >= 0 else None
+    if more is None:
         return None
-    types = types[:known]
-    spelt = np.empty(int((types[:, 2] - types[:, 1]).sum()) + 3 * known + 1, np.uint8)
-    size = kernels.spell_words(text, level, types, spelt)
+    ids, ends = numbers[:E].copy(), ends[:S].copy()
+    if more:  # words that are not in the chain, or that are spelt in another way
+        known_words = {word: id for id, word in enumerate(words)}
+        more_ids = [known_words.setdefault(word, len(known_words)) for word in more]
+        words, ids = list(known_words), np.array([*range(len(words)), *more_ids], np.int32)[ids]
+    return Sentences(words, ids, ends), stop
+
+
+def new_table(room: int, characters: int) -> tuple[NDArray[np.int64], NDArray[np.int32], Bytes]:
+    """Room for so many different words: types, slots and spellings of `json_kernels.read_word`."""
+    slots = np.full(1 << (2 * room).bit_length(), -1, np.int32)
+    return np.empty((room, 3), np.int64), slots, np.empty(characters, np.uint8)
+
+
+def spelt_words(table: tuple[Any, ...], first: int, known: int, level: int) -> list[str] | None:
+    """The words from number ``first`` on; None where one is no string of JSON."""
+    from chekhov.markovify import json_kernels as kernels
+
+    types, _, spellings = table
+    types = types[first:known]
+    if len(types) == 0:
+        return []
+    spelt = np.empty(int((types[:, 2] - types[:, 1]).sum()) + 3 * len(types) + 1, np.uint8)
+    size = kernels.spell_words(spellings, level, types, spelt)
     if size < 0:
         return None
     try:
-        return count, other, msgspec.json.decode(spelt[:size].data, type=list[str])
+        words: list[str] = msgspec.json.decode(spelt[:size].data, type=list[str])
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
         return None
+    return words

@@ -14,26 +14,19 @@ import numpy as np
 
 from chekhov.errors import GenerationError, TextError
 from chekhov.markovify.chain import BEGIN, END, Chain, FormatError, State, knows, new_seed, no_json, words_of
-from chekhov.markovify.reading import read_chain, read_sentences
+from chekhov.markovify.reading import bytes_of, read_text
 from chekhov.markovify.splitters import split_into_sentences
+from chekhov.markovify.writing import write_chain, write_sentences
 from chekhov.ngram import sentence_kernels as kernels
 from chekhov.ngram.sentence_chain import BEFORE, SpanIndex, count_sentences
 from chekhov.tasks.markov_text import LONGEST, MANY, NO_TEXT, Sentences, number_runs, number_sentences, reasons
 from chekhov.text.prose import prose_sentences
 
 DEFAULT_MAX_OVERLAP_RATIO, DEFAULT_MAX_OVERLAP_TOTAL, DEFAULT_TRIES = 0.7, 15, 10
-QUOTE = ord('"')
 NO_WORDS = np.empty(0, np.int32)
 QUOTES = str.maketrans(dict.fromkeys("“”„‟″＂", '"') | dict.fromkeys("‘’‚‛′＇", "'") | {"（": "(", "）": ")"})
+LINE_END = re.compile(r"\s*\n\s*")
 MARKS = re.compile(f"['\"()\\[\\]{''.join(map(chr, QUOTES))}]")
-
-
-class Saved(msgspec.Struct):
-    """A text as JSON: what of it is large is left as it stands until it is clear how to read it."""
-
-    state_size: int
-    chain: msgspec.Raw
-    parsed_sentences: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class ParamError(Exception):
@@ -99,9 +92,10 @@ class Text:
 
     def _passing(self, parts: Iterable[str], seen: list[int]) -> Iterator[str]:
         """The sentences that pass, one by one; ``seen`` gets how many there were before."""
-        usual = type(self).sentence_split is Text.sentence_split
+        streams = {Text.sentence_split: prose_sentences, NewlineText.sentence_split: lines_of}
+        split = streams.get(type(self).sentence_split, self.sentence_split)
         for part in parts:
-            for sentence in prose_sentences(part) if usual else self.sentence_split(part):
+            for sentence in split(part):
                 seen[0] += 1
                 if self.test_sentence_input(sentence):
                     yield sentence
@@ -263,7 +257,11 @@ class Text:
         if self.strict:
             raise ParamError(f"make_sentence_with_start can't find a sentence beginning with {beginning}")
         near = [word for word in self._near(split[0]) if word not in split]
-        mend = f"perhaps {', '.join(near)}" if near and split[0] not in self.chain.ids else "wider bounds or more tries"
+        mend = (
+            f"perhaps {', '.join(map(repr, near))}"
+            if near and split[0] not in self.chain.ids
+            else "wider bounds or more tries"
+        )
         raise NoSentenceError("E-MARKOV-003", f"no sentence begins with {beginning!r}", mend=mend)
 
     def _near(self, word: Any) -> list[str]:
@@ -302,7 +300,14 @@ class Text:
         return {"state_size": self.state_size, "chain": self.chain.to_json(), "parsed_sentences": sentences}
 
     def to_json(self) -> str:
-        return json.dumps(self.to_dict())
+        chain, plain = None, type(self).to_dict is Text.to_dict and not self.chain.changed()
+        known: Any = self._sentences if self.retain_original else None
+        sentences = write_sentences(known) if plain and known else "null"
+        if plain and sentences is not None:
+            chain = write_chain(self.chain.words, self.chain.core, BEGIN, END, level=1)
+        if chain is None:
+            return json.dumps(self.to_dict())
+        return f'{{"state_size": {self.state_size}, "chain": {chain}, "parsed_sentences": {sentences}}}'
 
     @classmethod
     def from_dict(cls, obj: Mapping[str, Any], **kwargs: Any) -> Text:
@@ -322,21 +327,14 @@ class Text:
 
     @classmethod
     def from_json(cls, json_str: str) -> Text:
+        found = read_text(bytes_of(json_str), BEGIN, END)
+        if found is not None and found[0] == found[2].order:
+            state_size, words, core, sentences = found
+            return cls(None, state_size, Chain._of(words, core), parsed_sentences=sentences)
         try:
-            saved = msgspec.json.decode(json_str, type=Saved)
-        except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
-            raise no_json(error) from None
-        inside, listed = (np.frombuffer(memoryview(part), np.uint8) for part in (saved.chain, saved.parsed_sentences))
-        found = read_chain(inside[1:-1], BEGIN, END, level=1) if inside[0] == QUOTE else None
-        if found is not None and found[1].order == saved.state_size:
-            sentences = read_sentences(listed, found[0])
-            if sentences is not None:
-                return cls(None, saved.state_size, Chain._of(*found), parsed_sentences=sentences)
-        try:
-            chain, parsed = msgspec.json.decode(saved.chain), msgspec.json.decode(saved.parsed_sentences)
+            return cls.from_dict(msgspec.json.decode(json_str))
         except (msgspec.DecodeError, RecursionError) as error:
             raise no_json(error) from None
-        return cls.from_dict({"state_size": saved.state_size, "chain": chain, "parsed_sentences": parsed})
 
     @classmethod
     def from_chain(
@@ -353,7 +351,16 @@ class NewlineText(Text):
     """Every line is a sentence."""
 
     def sentence_split(self, text: str) -> list[str]:
-        return re.split(r"\s*\n\s*", text)
+        return list(lines_of(text))
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """The lines, without the space around their ends."""
+    begin = 0
+    for gap in LINE_END.finditer(text):
+        yield text[begin : gap.start()]
+        begin = gap.end()
+    yield text[begin:]
 
 
 def widths_of(words: Sequence[Any]) -> Any:
