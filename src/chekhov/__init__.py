@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
     from chekhov.tasks.markov_text import MarkovText as MarkovText
+    from chekhov.tasks.score_file import score_file as score_file
     from chekhov.tasks.text_model import TextModel as TextModel
     from chekhov.tasks.text_model import load as load
     from chekhov.tasks.train import train as train
 
-__all__ = ["MarkovText", "TextModel", "__version__", "load", "train"]
+__all__ = ["MarkovText", "TextModel", "__version__", "load", "score_file", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,6 +27,10 @@ def __getattr__(name: str) -> Any:
         from chekhov.tasks.train import train
 
         return train
+    if name == "score_file":
+        from chekhov.tasks.score_file import score_file
+
+        return score_file
     if name == "MarkovText":
         from chekhov.tasks.markov_text import MarkovText
 

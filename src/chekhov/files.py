@@ -11,6 +11,7 @@ import tempfile
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 import msgspec
@@ -151,7 +152,24 @@ class NamelessFile:
             self.file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this object
         except OSError as error:
             raise save_error(folder, error) from error
+        self._lock = Lock()
         weakref.finalize(self, self.file.close)
+
+    def read(self, begin: int, count: int) -> NDArray[np.int32]:
+        """So many int32 from a byte on; threads may read and write at once."""
+        with self._lock:
+            self.file.seek(begin)
+            return np.fromfile(self.file, np.int32, count)
+
+    def append(self, arrays: Iterable[NDArray[Any]]) -> list[int]:
+        """Write arrays at the end; the byte at which each begins."""
+        begins = []
+        with self._lock:
+            at = self.file.seek(0, os.SEEK_END)
+            for array in arrays:
+                begins.append(at)
+                at += self.file.write(np.ascontiguousarray(array).data.cast("B"))
+        return begins
 
 
 class ArrayFile:
@@ -162,6 +180,7 @@ class ArrayFile:
 
     def __init__(self, folder: Path, shapes: Mapping[str, tuple[Any, tuple[int, ...]]]):
         header, self._begins = safetensors_header(shapes)
+        self._lock = Lock()
         self._row_bytes = {n: np.dtype(dtype).itemsize * math.prod(shape[1:]) for n, (dtype, shape) in shapes.items()}
         try:
             handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=folder)
@@ -172,10 +191,11 @@ class ArrayFile:
             raise save_error(folder, error) from error
 
     def put(self, name: str, row: int, rows: NDArray[Any]) -> None:
-        """Write ``rows`` of an array, from ``row`` on."""
+        """Write ``rows`` of an array, from ``row`` on; threads may at once."""
         try:
-            self._file.seek(self._begins[name] + int(row) * self._row_bytes[name])
-            self._file.write(np.ascontiguousarray(rows).data)
+            with self._lock:
+                self._file.seek(self._begins[name] + int(row) * self._row_bytes[name])
+                self._file.write(np.ascontiguousarray(rows).data)
         except OSError as error:
             raise save_error(self._path, error) from error
 

@@ -12,9 +12,9 @@ from numba import carray
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from chekhov.kernels.jit import inlined, kernel, prefetch
+from chekhov.kernels.jit import inlined, kernel, lowest_one, prefetch
 from chekhov.ngram.table_kernels import bounded, bounds, find, score_text, shorter
-from chekhov.tokens.text_kernels import BATCH, equal
+from chekhov.tokens.text_kernels import BATCH, eight, equal, hash_of, up_to_32
 from chekhov.types import BOS, EOS, UNK
 
 # Places in the array of int64 that a model is: addresses and lengths.
@@ -51,6 +51,20 @@ def is_blank(byte):
     return byte == 32 or 9 <= byte <= 13
 
 
+@inlined
+def end_of_word(text, i):
+    """Where the blank after i is, or the end."""
+    while i < len(text):
+        found = up_to_32(eight(text, i))
+        while found != 0:
+            place = i + (lowest_one(found) >> 3)
+            if place >= len(text) or is_blank(text[place]):
+                return min(place, len(text))
+            found &= found - np.uint64(1)
+        i += 8
+    return len(text)
+
+
 @kernel
 def word_ids(model, text, eos, ids):
     """The ids of the words between blanks, `UNK` for those that are none, and `EOS` if ``eos``: returns how many.
@@ -70,11 +84,9 @@ def word_ids(model, text, eos, ids):
             if is_blank(text[i]):
                 i += 1
                 continue
-            batch[size, 1], key = i, np.uint64(0xCBF29CE484222325)
-            while i < end and not is_blank(text[i]):
-                key = (key ^ np.uint64(text[i])) * np.uint64(0x100000001B3)
-                i += 1
-            batch[size, 0], batch[size, 2] = np.int64(key ^ (key >> np.uint64(29))), i
+            batch[size, 1] = i
+            i = end_of_word(text, i)
+            batch[size, 0], batch[size, 2] = hash_of(text, batch[size, 1], i), i
             prefetch(slots, (batch[size, 0] & mask, 0))
             size += 1
         for t in range(size):

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chekhov.errors import UsageError
+from chekhov.ngram.kenlm_compat import last_counts
 from chekhov.ngram.model import NGram, train_ngram
 from chekhov.types import EOS
 
@@ -52,6 +54,7 @@ def our_tables(model: NGram, words: list[str]) -> list[Table]:
         ("short", "short", 5, {}),
         ("rifle", "pruned", 4, {"prune": "0 1 2 2"}),
         ("rifle", "srilm", 4, {"interpolate_unigrams": False}),
+        ("flush", "flush", 3, {"kenlm_compat": True}),
     ],
 )
 def test_every_number_of_lmplz(text: str, name: str, order: int, flags: dict[str, Any]) -> None:
@@ -63,6 +66,17 @@ def test_every_number_of_lmplz(text: str, name: str, order: int, flags: dict[str
     for own, golden in zip(ours, theirs, strict=True):
         assert own.keys() == golden.keys()
         np.testing.assert_allclose([own[g] for g in golden], list(golden.values()), atol=1e-6, rtol=0)
+
+
+def test_without_kenlm_compat_the_counts_of_counts_are_right() -> None:
+    """Where the last new word stands three times after one word, lmplz counts an adjusted count of 3 in place of 1."""
+    words, ids = read_golden("flush")
+    assert last_counts(ids, 3, len(words)) == [(3, 1), (3, 1)]
+    tables = our_tables(train_ngram(ids, order=3, vocab_size=len(words)), words)
+    golden = arpa_tables(GOLDEN / "flush.arpa")
+    assert abs(tables[0]["<unk>",][0] - golden[0]["<unk>",][0]) > 1e-3
+    with pytest.raises(UsageError, match="E-NGRAM-005"):
+        train_ngram(ids, order=3, vocab_size=len(words), smoothing="witten-bell", kenlm_compat=True)
 
 
 def test_the_back_off_of_the_start_too() -> None:

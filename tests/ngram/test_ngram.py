@@ -18,7 +18,7 @@ from chekhov.ngram import counting, reference
 from chekhov.ngram.model import NGram, NGramState, train_ngram
 from chekhov.ngram.pruning import check_thresholds
 from chekhov.ngram.smoothing import Options, estimate_discounts, smooth
-from chekhov.ngram.spilling import spill
+from chekhov.ngram.spilling import spiller
 from chekhov.testing import check_language_model
 from chekhov.types import BOS, EOS
 
@@ -244,15 +244,17 @@ def test_parts_and_files_count_as_the_whole(
     flags: dict[str, Any] = {"order": order, "vocab_size": 20, "keep_raw": keep_raw}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "BLOCK", 7)
-        whole = [part.compact() for part in counting.count_ngrams(ids, **flags)]
+        whole = counting.count_ngrams(ids, keep=counting.Counts.load, **flags)
         numbers = counting.IdFile(nameless, len(ids), id_of)
-        parts = list(spill(counting.count_ngrams(numbers, per_part=per_part, **flags), folder))
+        parts = counting.count_ngrams(numbers, keep=spiller(folder), per_part=per_part, threads=2, **flags)
+        side_by_side = counting.count_ngrams(ids, keep=counting.Counts.load, per_part=per_part, threads=3, **flags)
         np.testing.assert_array_equal(numbers.count(20), np.bincount(ids, minlength=20))
     assert len(whole) == 1
     assert [part.first_word for part in parts[1:]] == [part.last_word for part in parts[:-1]]
     options = Options(thresholds=check_thresholds("0,1", order) if keep_raw else [])
-    tables = [smooth(each, ids, 20, options, folder) for each in (whole, parts)]
+    tables = [smooth(each, ids, 20, options, folder, threads=len(each)) for each in (whole, parts, side_by_side)]
     assert list(folder.iterdir()) == []
-    for one, two in ((getattr(table[0], name) for table in tables) for name in ("nodes", "entries", "starts")):
-        np.testing.assert_array_equal(one, two)
-    assert tables[0][1] == tables[1][1]
+    for other, notes in tables[1:]:
+        for name in ("nodes", "entries", "starts"):
+            np.testing.assert_array_equal(getattr(tables[0][0], name), getattr(other, name))
+        assert notes == tables[0][1]

@@ -139,7 +139,7 @@ def test_the_kernel_reads_what_python_reads(document: str, lines: bool, again: b
     counts = count_tokens(document)
     assert counts == Counter(document.split())
     tokens = sorted(counts)[again:]
-    ids = encode_tokens(types_of(tokens), 3, document, lines=lines)
+    ids = encode_tokens(types_of(tokens), document, lines=lines)
     number = {token: i for i, token in enumerate(tokens, start=3)}
     if lines:
         sentences = document.removesuffix("\n").split("\n") if document else []

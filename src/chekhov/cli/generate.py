@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Annotated, Any
 
@@ -23,6 +24,9 @@ def generate(
     stop: Annotated[list[str], typer.Option(help="Cut the text at this string; may be repeated.")] = [],  # noqa: B006
     seed: Annotated[int | None, typer.Option(help="Same seed, same text. [drawn, and said]")] = None,
     num: Annotated[int, typer.Option(help="Samples, one after the other.")] = 1,
+    next_tokens: Annotated[
+        int | None, typer.Option("--next", metavar="N", help="Write nothing: the N likeliest next tokens, and their p.")
+    ] = None,
     beam: Annotated[int | None, typer.Option(help="Do not draw: the likeliest texts, by a beam of so many.")] = None,
     length_penalty: Annotated[float, typer.Option(help="Exponent of the length in a beam's score.")] = 0.0,
     novelty: Annotated[
@@ -53,6 +57,14 @@ def generate(
 
     found = load(model)
     check_together(sentences, locals())
+    if next_tokens is not None:
+        for token, log_p in found.next_tokens(prompt, next_tokens):
+            if json:
+                print_json({"schema": 1, "token": token, "log_prob": log_p})
+            else:
+                shown = token if token.isprintable() and not token.isspace() else repr(token)
+                print(f"{math.exp(log_p):.6f}\t{shown}")
+        return
     if beam is not None:
         seed = seed or 0
     if seed is None:

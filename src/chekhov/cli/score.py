@@ -27,6 +27,10 @@ def score(
     query: Annotated[
         bool, typer.Option("--query", help="As KenLM's query: word=id, order, log10 of each; perplexities at the end.")
     ] = False,
+    summary: Annotated[
+        bool,
+        typer.Option("--summary", help="Only the end of --query, for files of any size."),
+    ] = False,
     sort: Annotated[str | None, typer.Option(help="surprisal: the least expected lines first.")] = None,
     top: Annotated[int | None, typer.Option(help="Only the first so many lines of the result.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
@@ -40,9 +44,12 @@ def score(
     if top is not None:
         check_range("top", top, 1, 1 << 40)
     found = load(model)
-    if query and (json or per_token or colour or html or sort or top):
-        what = "--query prints what KenLM's query does, and nothing else"
-        raise UsageError("E-SCORE-003", what, mend="leave --query or the other flags out")
+    if (query or summary) and (json or per_token or colour or html or sort or top or (query and summary)):
+        what = f"{'--query' if query else '--summary'} prints what KenLM's query does, and nothing else"
+        raise UsageError("E-SCORE-003", what, mend="leave it or the other flags out")
+    if summary:
+        print_summary(found, text)
+        return
     if query:
         print_query(found, read_lines(text))
         return
@@ -84,6 +91,24 @@ def print_query(model: TextModel, lines: Iterable[str]) -> None:
         print(f"Total: {math.fsum(log10_probs):.7g} OOV: {len(oov)}")
         total, unknown_total = total + math.fsum(log10_probs), unknown_total + math.fsum(oov)
         tokens, unknown = tokens + len(log10_probs), unknown + len(oov)
+    print_totals(total, unknown_total, tokens, unknown)
+
+
+def print_summary(model: TextModel, source: str) -> None:
+    """The end of `print_query`: of each piece of the text only the sums are kept."""
+    from chekhov.tasks.score_file import score_blocks
+    from chekhov.types import UNK
+
+    total, unknown_total, tokens, unknown = 0.0, 0.0, 0, 0
+    for piece in score_blocks(model, source):
+        missing = piece.log_probs[piece.ids == UNK].sum(dtype=float)
+        total, unknown_total = total + piece.total_log_prob, unknown_total + float(missing)
+        tokens, unknown = tokens + len(piece.ids), unknown + piece.oov
+    print_totals(total / math.log(10), unknown_total / math.log(10), tokens, unknown)
+
+
+def print_totals(total: float, unknown_total: float, tokens: int, unknown: int) -> None:
+    """Logarithms to base 10."""
     for name, log10_p, count in (("in", total, tokens), ("ex", total - unknown_total, tokens - unknown)):
         exponent = -log10_p / max(1, count)
         print(f"Perplexity {name}cluding OOVs:\t{10**exponent if exponent < 300 else math.inf}")

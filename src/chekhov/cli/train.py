@@ -6,6 +6,7 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -22,6 +23,10 @@ Tokens = Annotated[
     typer.Option(help="words, whitespace, characters, bytes, bpe. [chain: whitespace, ngram: words, nets: characters]"),
 ]
 VocabSize = Annotated[int | None, typer.Option(help="At most so many ids. [nets on words: 20000, bpe: 4096]")]
+LimitVocab = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The only words to know, between blanks; all others are <unk>."),
+]
 Valid = Annotated[list[str], typer.Option(help="Validation text, in place of a split.")]
 Test = Annotated[list[str], typer.Option(help="Test text, in place of a split.")]
 Split = Annotated[str | None, typer.Option(help="auto, contiguous:0.9, contiguous:0.9,0.05 or none.")]
@@ -89,12 +94,17 @@ def ngram(
         ),
     ] = True,
     k: Annotated[float, typer.Option(help="What add-k adds to every count.")] = 1.0,
+    kenlm_compat: Annotated[
+        bool, typer.Option("--kenlm-compat", help="Take lmplz's slip in its counts of counts, too: its very numbers.")
+    ] = False,
     memory: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="Count within 512M or 2G: with --tokens whitespace --split none."),
     ] = None,
+    threads: Annotated[int | None, typer.Option(help="That count side by side. [one for each processor]")] = None,
     tokens: Tokens = None,
     vocab_size: VocabSize = None,
+    limit_vocab_file: LimitVocab = None,
     valid: Valid = [],  # noqa: B006
     test: Test = [],  # noqa: B006
     split: Split = None,
@@ -234,6 +244,7 @@ def run(
     arpa: str | None = None,
     **settings: Any,
 ) -> None:
+    from chekhov.cli.progress import Stages
     from chekhov.tasks.train import train
 
     if out is not None:
@@ -243,7 +254,10 @@ def run(
     if kind not in ("chain", "ngram"):
         settings["quiet"] = quiet
     silent = (lambda message: None) if quiet else note
-    model = train(kind, text, out=out, command=command_line(), note=silent, **settings)
+    with ExitStack() as stack:
+        if kind == "ngram":
+            settings["progress"] = stack.enter_context(Stages(quiet=quiet))
+        model = train(kind, text, out=out, command=command_line(), note=silent, **settings)
     if arpa is not None:
         from chekhov.tasks.arpa import export_arpa
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel
+from chekhov.kernels.jit import inlined, kernel, prefetch
 
 TAB, NEWLINE, BLANK, MINUS, POINT, ZERO = 9, 10, 32, 45, 46, 48
 WIDEST = 32  # bytes that a number takes at most
 NOTHING = -1
+AHEAD = 16  # rows whose memory is asked for before their turn
 GOOD, NOT_A_NUMBER, POSITIVE, UNKNOWN_WORD, TOO_FEW, TOO_MANY, END = 0, 1, 2, 3, 4, 5, 6
 
 
@@ -201,6 +202,9 @@ def fill_map(keys, slot_keys, slot_rows):
     """Put key -> row into an empty open-addressing table; the row of a key that stands there twice, or -1."""
     mask = len(slot_keys) - 1
     for row in range(len(keys)):
+        if row + AHEAD < len(keys):  # its memory is asked for before its turn
+            prefetch(slot_rows, scatter(keys[row + AHEAD]) & mask)
+            prefetch(slot_keys, scatter(keys[row + AHEAD]) & mask)
         slot = scatter(keys[row]) & mask
         while slot_rows[slot] != NOTHING:
             if slot_keys[slot] == keys[row]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chekhov.errors import UsageError
 from chekhov.files import ArrayFile
+from chekhov.kernels.threads import Progress, in_threads
 from chekhov.ngram.counting import Counts
 from chekhov.ngram.spilling import Spilled
 from chekhov.ngram.table import MOST, Ints, Table
@@ -51,13 +52,21 @@ class FileStore:
 
 
 def build_table(
-    parts: Parts, unigrams: NDArray[np.float64], rule: int, numbers: NDArray[np.float64], folder: Path | None
+    parts: Parts,
+    unigrams: NDArray[np.float64],
+    rule: int,
+    numbers: NDArray[np.float64],
+    folder: Path | None,
+    threads: int = 1,
+    progress: Progress = lambda stage, done, total: None,
 ) -> Table:
     """Every node and entry of the model, from the counts and p(w) of single words (V,).
 
     ``rule`` and ``numbers`` say how the counts of each depth are smoothed, see `smoothing_kernels.weights`. A large
     table is written into ``folder``, if there is one, and mapped.
     """
+    from chekhov.ngram import smoothing_kernels
+
     order, V = len(numbers), len(unigrams)
     node_counts = np.array([1] + [0] * (order - 1)) + sum(part.nodes for part in parts)
     entry_counts = np.array([V] + [0] * (order - 1)) + sum(part.filled for part in parts)
@@ -79,8 +88,21 @@ def build_table(
             before += part.nodes
         next_node, next_entry = starts[:-1].copy(), entry_starts[:-1].copy()
         next_node[0], next_entry[0] = 1, V
-        for part in parts:
-            estimate_part(part.load(), unigrams, rule, numbers, next_node, next_entry, children, store)
+
+        def places() -> Iterator[tuple[Counts, Sizes, Sizes, Sizes]]:
+            """Each part, and where its nodes, its entries and their children go on: what the parts before it leave."""
+            for part in parts:
+                loaded = part.load()
+                yield loaded, next_node.copy(), next_entry.copy(), children.copy()
+                next_node[:] += part.nodes
+                next_entry[:] += part.filled
+                smoothing_kernels.add_children(loaded.words, loaded.room, loaded.filled, children)
+
+        def estimate(place: tuple[Counts, Sizes, Sizes, Sizes]) -> None:
+            estimate_part(place[0], unigrams, rule, numbers, *place[1:], store)
+
+        for done, _ in enumerate(in_threads(estimate, places(), threads), start=1):
+            progress("smoothing", done, len(parts))
     return store.table()
 
 
@@ -108,9 +130,11 @@ def estimate_part(
     """Estimate a part and put it away; next_node and next_entry (order,): where each depth goes on in the table."""
     from chekhov.ngram import smoothing_kernels
 
-    D = part.depth
-    lower = np.empty((D, len(unigrams)))  # p(w | c') for the words of the open node of each depth
-    lower[0] = unigrams
+    D, V = part.depth, len(unigrams)
+    of_word = np.empty((V, 2 * D))
+    child_of_word = of_word.view(np.int64)
+    of_word[:, 0], child_of_word[:, D + 1 :] = unigrams, children[1:D].T
+    child_of_word[:, D] = np.where(np.arange(V) == EOS, 1 + BOS, 1 + np.arange(V))
     for nodes, entries in handfuls(part):
         node_sizes, entry_sizes = (np.diff(bounds, axis=0)[0] for bounds in (nodes, entries))
         node_rows, entry_rows = (np.cumsum(sizes) - sizes for sizes in (node_sizes, entry_sizes))
@@ -118,8 +142,8 @@ def estimate_part(
         out_entries = np.empty((entry_sizes.sum(), 3), np.int32)
         table = out_nodes, out_nodes.view(np.float32), out_entries, out_entries.view(np.float32)
         smoothing_kernels.estimate(
-            part.counted, part.lost, part.room, nodes, entries[0], rule, numbers, lower, next_node, next_entry,
-            node_rows, entry_rows, children, table,
+            part.counted, part.lost, part.room, nodes, entries[0], rule, numbers, of_word, child_of_word, next_node,
+            next_entry, node_rows, entry_rows, table,
         )  # fmt: skip
         for d in range(1, D + 1):
             store.put("nodes", next_node[d], out_nodes[node_rows[d] : node_rows[d] + node_sizes[d]])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from mmap import mmap
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.files import NamelessFile
+from chekhov.kernels.threads import Progress, in_threads
 from chekhov.types import EOS, Ids
 
 Ints = NDArray[np.int32]
 Sizes = NDArray[np.int64]
+Kept = TypeVar("Kept")
 TARGETS = 1 << 20  # of a part: what is sorted at once stays near the processor
 BLOCK = 1 << 20  # ids that are read at once
 
@@ -32,8 +35,7 @@ class IdFile:
         for start in range(0, self.length, BLOCK):
             begin = max(0, start - before)
             count = min(start + BLOCK, self.length) - begin
-            self.file.file.seek(4 * begin)
-            block = np.fromfile(self.file.file, np.int32, count)
+            block = self.file.read(4 * begin, count)
             yield block if self.id_of is None else self.id_of[block + 1], start - begin, count
 
     def count(self, vocab_size: int) -> Sizes:
@@ -42,6 +44,11 @@ class IdFile:
         for block, begin, _ in self.blocks(0):
             counts += np.bincount(block[begin:], minlength=vocab_size)
         return counts
+
+
+def pages(length: int) -> Ints:
+    """Zeros that take memory where they are written to, no further: NumPy asks for pages of 2 MB."""
+    return np.frombuffer(mmap(-1, max(1, 4 * length)), np.int32, length)
 
 
 @dataclass
@@ -69,8 +76,8 @@ class Counts:
 
     @classmethod
     def empty(cls, order: int, room: int, vocab_size: int, *, keep_raw: bool) -> Counts:
-        words, counts, firsts, parents = (np.empty(order * room, np.int32) for _ in range(4))
-        raws = np.empty(order * room if keep_raw else 0, np.int32)
+        words, counts, firsts, parents = (pages(order * room) for _ in range(4))
+        raws = pages(order * room) if keep_raw else np.empty(0, np.int32)
         filled, nodes = np.zeros(order, np.int64), np.zeros(order, np.int64)
         offsets = np.zeros((order, 0), np.int64)
         return cls(0, 0, vocab_size, room, words, counts, raws, firsts, parents, filled, nodes, offsets)
@@ -82,21 +89,6 @@ class Counts:
     def with_raw_counts(self) -> Counts:
         """The same with how often each n-gram stands in the text in place of adjusted counts."""
         return replace(self, counts=self.raws)
-
-    def compact(self) -> Counts:
-        """A copy that is no larger than what it holds."""
-        order = len(self.filled)
-        room = int(max(self.filled.max(), self.nodes.max() + 1))
-        copy = Counts.empty(order, room, self.vocab_size, keep_raw=len(self.raws) > 0)
-        copy.first_word, copy.last_word, copy.offsets = self.first_word, self.last_word, self.offsets
-        copy.filled[:], copy.nodes[:] = self.filled, self.nodes
-        for d in range(1, order):
-            for name in ("words", "counts", "raws", "firsts", "parents"):
-                own, other = getattr(self, name), getattr(copy, name)
-                length = self.nodes[d] + 1 if name in ("firsts", "parents") else self.filled[d]
-                if len(own):
-                    other[d * room : d * room + length] = own[d * self.room : d * self.room + length]
-        return copy
 
     @property
     def depth(self) -> int:
@@ -121,23 +113,62 @@ class Counts:
 
 
 def count_ngrams(
-    ids: Ids | IdFile, *, order: int, vocab_size: int, keep_raw: bool = False, per_part: int = TARGETS
-) -> Iterator[Counts]:
+    ids: Ids | IdFile,
+    *,
+    order: int,
+    vocab_size: int,
+    keep: Callable[[Counts], Kept],
+    keep_raw: bool = False,
+    per_part: int = TARGETS,
+    threads: int = 1,
+    progress: Progress = lambda stage, done, total: None,
+) -> list[Kept]:
     """ids (N,), </s> at the end of each sentence and no <s>. ``keep_raw``: how often each n-gram stands there, too.
 
-    The buckets come in parts of some ``per_part`` targets, in the order of their words. A part is overwritten by the
-    next: keep a `Counts.compact` copy.
+    The buckets are counted in parts of some ``per_part`` targets, so many at once as there are ``threads``. ``keep``
+    says, in the part's thread, what is to be kept of it. The parts come in the order of their words.
     """
     from chekhov.ngram import counting_kernels
 
     sizes = np.zeros(vocab_size, np.int64)
-    for block, begin, end in blocks(ids, 1):
+    text = ids if isinstance(ids, IdFile) else np.asarray(ids, np.int32)
+    for block, begin, end in blocks(text, 1):
         counting_kernels.add_bucket_sizes(block, begin, end, sizes)
     bounds = part_bounds(sizes, per_part)
-    room = max(max(int(sizes[a:b].sum()), b - a) for a, b in pairwise(bounds)) + 1
-    work = Counts.empty(order, room, vocab_size, keep_raw=keep_raw)  # pages that are never written to take no memory
-    for first, last in pairwise(bounds):
-        yield count_part(ids, sizes[first:last], first, work)
+    places = [] if isinstance(text, IdFile) else places_of(text, bounds, sizes)
+
+    def count(part: int) -> Kept:
+        first, last = bounds[part], bounds[part + 1]
+        targets = chosen(text, first, last, order - 1) if isinstance(text, IdFile) else [(text, places[part])]
+        room = max(int(sizes[first:last].sum()), last - first) + 1
+        counts = Counts.empty(order, room, vocab_size, keep_raw=keep_raw)
+        return keep(count_part(targets, sizes[first:last], first, counts))
+
+    counted = []
+    for kept in in_threads(count, range(len(bounds) - 1), threads):
+        counted.append(kept)
+        progress("counting", len(counted), len(bounds) - 1)
+    return counted
+
+
+def places_of(ids: Ints, bounds: list[int], sizes: Sizes) -> list[Ints]:
+    """Where the targets of each part stand in the text."""
+    from chekhov.ngram import counting_kernels
+
+    part_of = np.repeat(np.arange(len(bounds) - 1, dtype=np.int32), np.diff(bounds))
+    ends = np.concatenate([[0], np.cumsum(sizes)])[bounds]
+    places = np.empty(ends[-1], np.int32 if ends[-1] < 1 << 31 else np.int64)
+    counting_kernels.distribute(ids, ends[-1], part_of, ends[:-1].copy(), places)
+    return [places[begin:end] for begin, end in pairwise(ends)]
+
+
+def chosen(ids: IdFile, first: int, last: int, before: int) -> Iterator[tuple[Ints, Ints]]:
+    """Blocks of the text, and where in them the targets stand that come after the words first ... last - 1."""
+    from chekhov.ngram import counting_kernels
+
+    for block, begin, end in ids.blocks(before):
+        places = np.empty(end - begin + 1, np.int32)
+        yield block, places[: counting_kernels.choose(block, begin, end, first, last, places)]
 
 
 def part_bounds(sizes: Sizes, per_part: int) -> list[int]:
@@ -150,25 +181,27 @@ def part_bounds(sizes: Sizes, per_part: int) -> list[int]:
     return bounds
 
 
-def count_part(ids: Ids | IdFile, sizes: Sizes, first: int, work: Counts) -> Counts:
-    """The buckets of the words first, first + 1, ... with ``sizes`` targets each, counted in the arrays of ``work``."""
+def count_part(targets: Iterable[tuple[Ints, Ints]], sizes: Sizes, first: int, counts: Counts) -> Counts:
+    """The buckets of the words first, first + 1, ... with ``sizes`` targets each, counted into the empty ``counts``.
+
+    ``targets``: text and where in it they stand, block by block.
+    """
     from chekhov.ngram import counting_kernels
 
-    D, vocab_size = work.depth, work.vocab_size
+    D, vocab_size = counts.depth, counts.vocab_size
     bits = vocab_size.bit_length()
     words_each = min(D, 63 // bits)
     keys = np.empty((-(-D // words_each), int(sizes.sum())), np.int64)
     cursor = np.cumsum(sizes) - sizes
-    for block, begin, end in blocks(ids, D):
-        counting_kernels.fill_keys(block, begin, end, first, cursor, words_each, bits, D, keys)
-    work.first_word, work.last_word = first, first + len(sizes)
-    work.filled[:], work.nodes[:] = 0, 0
-    work.offsets = np.zeros((D + 1, len(sizes)), np.int64)
-    counting_kernels.count_buckets(keys, sizes, first, bits, words_each, vocab_size, work.room, work.counted)
-    return work
+    for text, places in targets:
+        counting_kernels.fill_keys(text, places, first, cursor, words_each, bits, D, keys)
+    counts.first_word, counts.last_word = first, first + len(sizes)
+    counts.offsets = np.zeros((D + 1, len(sizes)), np.int64)
+    counting_kernels.count_buckets(keys, sizes, first, bits, words_each, vocab_size, counts.room, counts.counted)
+    return counts
 
 
-def blocks(ids: Ids | IdFile, before: int) -> Iterator[tuple[Ints, int, int]]:
+def blocks(ids: Ids | Ints | IdFile, before: int) -> Iterator[tuple[Ints, int, int]]:
     """The text in blocks, each with up to ``before`` words of the one before; and which targets are in it.
 
     There is one target more than words where the text breaks off in a sentence: the context that it ends in is a node

@@ -32,18 +32,35 @@ def add_bucket_sizes(ids, begin, end, sizes):
 
 
 @kernel
-def fill_keys(ids, begin, end, first, cursor, words_each, bits, D, keys):
-    """Put the targets begin ... end of a block that belong to the buckets first, first + 1, ... where these go on.
+def choose(ids, begin, end, first, last, places):
+    """places: which of the targets begin ... end have one of the words first ... last - 1 before them. How many."""
+    chosen = 0
+    for i in range(begin, end):
+        places[chosen] = i
+        chosen += first <= last_word(ids, i) < last
+    return chosen
+
+
+@kernel
+def distribute(ids, count, part_of, next_place, places):
+    """Lay out all targets 0 ... count - 1 of a text by the part that the word before them belongs to."""
+    for i in range(count):
+        part = part_of[last_word(ids, i)]
+        places[next_place[part]] = i
+        next_place[part] += 1
+
+
+@kernel
+def fill_keys(ids, places, first, cursor, words_each, bits, D, keys):
+    """Put the targets at ``places``, all of the buckets first, first + 1, ..., where these go on.
 
     cursor (buckets,): the next column of each bucket in keys (K, m); a column is x2, x3, ... x_D and w, ``words_each``
     ids to an integer, the first highest. An id is stored as id + 1; 0 stands for what lies before the start of a
     sentence, and for the target after the end of a text that breaks off. w is scrambled, as the entries of a table are
-    in the order of scrambled words. The block holds D words before ``begin``, or the text begins with it.
+    in the order of scrambled words. D words stand before each target, or the text begins there.
     """
-    for i in range(begin, end):
+    for i in places:
         b = last_word(ids, i) - first
-        if not 0 <= b < len(cursor):
-            continue
         column = cursor[b]
         cursor[b] += 1
         here = i - 1  # the place of the last context word; -1 or an </s> is the <s> of this sentence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.files import ArrayFile
+from chekhov.kernels.threads import Progress, available
 from chekhov.ngram.building import Parts
-from chekhov.ngram.counting import TARGETS, IdFile, count_ngrams
+from chekhov.ngram.counting import TARGETS, Counts, IdFile, count_ngrams
 from chekhov.ngram.pruning import check_thresholds
 from chekhov.ngram.smoothing import ADJUSTED, PRUNABLE, SMOOTHINGS, Options, smooth
-from chekhov.ngram.spilling import spill
+from chekhov.ngram.spilling import Spilled, spiller
 from chekhov.ngram.table import Table, check_table, damaged
 from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
 
@@ -26,6 +28,7 @@ MAX_VOCAB_SIZE = 1 << 31
 BYTES_OF_A_TARGET = 80  # while it is counted, at order 5
 LONG = 1000  # tokens of one row that are worth cutting into pieces
 LAYOUT = 2  # of the arrays in a folder; 1 had its words in rising order
+MANY = 256  # entries of a node that are worth sorting
 LANES = 16  # into so many
 NO_NODES = np.empty((0, 0), np.int64)
 
@@ -45,6 +48,8 @@ class NGram:
     def __init__(self, table: Table, smoothing: str = "modified-kneser-ney", notes: tuple[str, ...] = ()):
         self.table, self.smoothing, self.notes = table, smoothing, notes
         self.order, self.vocab_size = table.order, table.vocab_size
+        self._firsts: dict[int, int] = {}
+        self._falling = np.empty(0, np.int32)
 
     def initial_state(self, batch_size: int) -> NGramState:
         return NGramState(np.full(batch_size, self._begin, np.int64))
@@ -59,7 +64,7 @@ class NGram:
         from chekhov.ngram import table_kernels
 
         rows = np.empty((len(state.node), self.vocab_size), np.float32)
-        table_kernels.fill_rows(*self._arrays(), state.node, rows)
+        table_kernels.fill_rows(*self._arrays(), self._root, state.node, rows)
         rows *= LN10
         return rows
 
@@ -69,8 +74,11 @@ class NGram:
 
     def score_with_orders(self, state: NGramState, ids: Ids) -> tuple[LogProbs, NDArray[np.int64], NGramState]:
         """`score`, and the order (B, T) of the n-gram that each probability is of: 1 = only the word itself."""
+        from chekhov.ngram import table_kernels
+
         log10_probs, state, known_by = self._score(state, ids, orders=True)
-        return log10_probs * LN10, np.searchsorted(self.table.starts, known_by, side="right"), state
+        table_kernels.orders_of(known_by.reshape(-1), self.table.starts)
+        return log10_probs * LN10, known_by, state
 
     def _score(self, state: NGramState, ids: Ids, *, orders: bool) -> tuple[LogProbs, NGramState, NDArray[np.int64]]:
         from chekhov.ngram import table_kernels
@@ -79,14 +87,52 @@ class NGram:
         log10_probs = np.zeros(words.shape, np.float32)
         known_by = np.zeros(words.shape, np.int64) if orders else NO_NODES
         if len(words) == 1 and words.shape[1] >= LONG:
-            flat = known_by.reshape(-1)
-            begin = self._begin
-            node[0] = table_kernels.score_text(
-                *self._arrays(), node[0], words[0], self.order, LANES, begin, log10_probs[0], flat
-            )
+            node[0] = self.score_sentences(node[0], words[0], log10_probs[0], known_by.reshape(-1))
         else:
             table_kernels.score_rows(*self._arrays(), node, words, log10_probs, known_by)
         return log10_probs, NGramState(node), known_by
+
+    def score_sentences(
+        self, node: int, words: NDArray[np.int32], log10_probs: NDArray[np.float32], known_by: NDArray[np.int64]
+    ) -> int:
+        """`table_kernels.score_text` of one long row, from ``node`` on."""
+        from chekhov.ngram import table_kernels
+
+        return int(
+            table_kernels.score_text(
+                *self._arrays(), node, words, self.order, LANES, self._begin, log10_probs, known_by
+            )
+        )
+
+    def top(self, node: int, k: int) -> tuple[Ids, LogProbs]:
+        """The k likeliest words after ``node`` (of a state), and their log p in nats, best first; ties by id.
+
+        Fewer where so many have p > 0. The entries of nodes with many are sorted when they are first asked for.
+        """
+        from chekhov.ngram import top_kernels
+
+        path = np.empty(self.order + 1, np.int64)
+        path = path[: top_kernels.fill_path(self.table.nodes, node, path)]
+        firsts = np.array([self._sorted_from(each) for each in path.tolist()], np.int64)
+        words, log10_probs = np.empty(min(k, self.vocab_size), np.int64), np.empty(min(k, self.vocab_size), np.float32)
+        found = top_kernels.fill_top(*self._arrays(), path, firsts, self._falling, words, log10_probs)
+        return words[:found], log10_probs[:found] * LN10
+
+    def _sorted_from(self, node: int) -> int:
+        """Where in ``_falling`` the entries of a node stand by falling p; -1 if they are few."""
+        if node in self._firsts:
+            return self._firsts[node]
+        begin, end = self.table.nodes[node : node + 2, 0].tolist()
+        if end - begin < MANY:
+            return -1
+        p = self.table.log10_probs[begin:end]
+        self._firsts[node] = len(self._falling)
+        self._falling = np.concatenate([self._falling, begin + np.argsort(-p, kind="stable").astype(np.int32)])
+        return self._firsts[node]
+
+    @cached_property
+    def _root(self) -> NDArray[np.float32]:
+        return self.table.log10_probs[: self.vocab_size].copy()
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         table = self.table
@@ -158,6 +204,9 @@ def train_ngram(
     valid_ids: Ids | None = None,
     folder: Path | None = None,
     memory: int | None = None,
+    threads: int | None = None,
+    kenlm_compat: bool = False,
+    progress: Progress = lambda stage, done, total: None,
 ) -> NGram:
     """Count and smooth; ids (N,) with </s> at the end of each sentence (of each document, for characters).
 
@@ -168,11 +217,16 @@ def train_ngram(
     interpolate_unigrams: or <unk> gets all that discounting has set free, as SRILM has it.
     folder: where a large table is written at once, so that it need not stand in memory.
     memory: bytes that counting may take, beside the program and the vocabulary; the counts wait in ``folder``.
+    threads: how many count and smooth side by side, by default as many as there are processors; the same table.
+    kenlm_compat: take the slip of lmplz's counts of counts, too (see `kenlm_compat.last_counts`).
+    progress: hears the stage, how many parts of it are done, and of how many.
 
     Raises `UsageError` for an order outside 1 to 16, an unknown smoothing, or thresholds that fall.
     """
     check_range("order", order, 1, MAX_ORDER)
     check_range("k", k, 1e-9, 1e9)
+    threads = available() if threads is None else threads
+    check_range("threads", threads, 1, 1024)
     thresholds = check_thresholds(prune, order)
     if smoothing not in SMOOTHINGS:
         raise UsageError(
@@ -181,25 +235,36 @@ def train_ngram(
     if any(thresholds) and smoothing not in PRUNABLE:
         what = f"--prune with {smoothing}: what is taken out would be lost"
         raise UsageError("E-PRUNE-004", what, mend=f"--smoothing {', '.join(PRUNABLE)}")
+    if kenlm_compat and (smoothing != "modified-kneser-ney" or isinstance(ids, IdFile)):
+        what = f"--kenlm-compat with {'--memory' if isinstance(ids, IdFile) else smoothing}"
+        raise UsageError("E-NGRAM-005", what, mend="it is of modified-kneser-ney, and of a text in memory")
     if any(thresholds) and not isinstance(ids, IdFile) and len(ids) and ids[-1] != EOS:
         ids = np.append(ids, EOS)  # or a context would be rarer than the n-gram that it is
     keep_raw = any(thresholds) or smoothing not in ADJUSTED
     parts: Parts = []
     if order > 1:
-        per_part = targets_in(memory, vocab_size, order) if memory else TARGETS
-        counted = count_ngrams(ids, order=order, vocab_size=vocab_size, keep_raw=keep_raw, per_part=per_part)
-        plain = counted if smoothing in ADJUSTED else (part.with_raw_counts() for part in counted)
-        parts = list(spill(plain, folder)) if memory and folder else [part.compact() for part in plain]
-    options = Options(smoothing, thresholds, interpolate_unigrams, k, valid_ids)
-    table, notes = smooth(parts, ids, vocab_size, options, folder)
+        per_part, threads = targets_in(memory, vocab_size, order, threads) if memory else (TARGETS, threads)
+        put_away = spiller(folder) if memory and folder else Counts.load
+
+        def keep(part: Counts) -> Counts | Spilled:
+            return put_away(part if smoothing in ADJUSTED else part.with_raw_counts())
+
+        sizes: dict[str, int] = {"order": order, "vocab_size": vocab_size, "per_part": per_part, "threads": threads}
+        parts = count_ngrams(ids, keep=keep, keep_raw=keep_raw, progress=progress, **sizes)
+    options = Options(smoothing, thresholds, interpolate_unigrams, k, valid_ids, kenlm_compat)
+    table, notes = smooth(parts, ids, vocab_size, options, folder, threads, progress)
     return NGram(table, smoothing, tuple(notes))
 
 
-def targets_in(memory: int, vocab_size: int, order: int) -> int:
-    """How many targets may be counted at once. Raises `UsageError` where the vocabulary alone takes the memory."""
-    left = memory - vocab_size * 16 * order
-    if left < BYTES_OF_A_TARGET * 100_000:
-        least = (vocab_size * 16 * order + BYTES_OF_A_TARGET * 100_000 >> 20) + 1
-        what = f"--memory is too little for {vocab_size:,} words at order {order}"
-        raise UsageError("E-NGRAM-004", what, mend=f"give at least {least}M")
-    return left // BYTES_OF_A_TARGET
+def targets_in(memory: int, vocab_size: int, order: int, threads: int) -> tuple[int, int]:
+    """How many targets may be counted at once in a thread, and in how many threads, fewer where there is less room.
+
+    Raises `UsageError` where the vocabulary alone takes the memory.
+    """
+    for number in range(threads, 0, -1):
+        of_words = vocab_size * order * (8 + 24 * number)
+        least = of_words + number * BYTES_OF_A_TARGET * 100_000
+        if least <= memory:
+            return (memory - of_words) // number // BYTES_OF_A_TARGET, number
+    what = f"--memory is too little for {vocab_size:,} words at order {order}"
+    raise UsageError("E-NGRAM-004", what, mend=f"give at least {(least >> 20) + 1}M")

@@ -67,38 +67,51 @@ def count_sentences(ids: Ints, ends: Sizes, order: int, weights: NDArray[np.floa
 
     if len(ends) == 0:
         raise TextError("E-MARKOV-001", "there is no sentence", mend="give a text with sentences in it")
-    # The targets: every word and, after the last of its sentence, the end.
     size, base = len(ids) + len(ends), int(ids.max(initial=0)) + 2  # a word + 1 is a digit, `BEFORE` the digit 0
-    targets, before = np.empty(size, np.int32), np.empty(size, np.int8)
-    keys = np.empty(size if base ** (order + 1) < 1 << 62 else 0, np.int64)
-    kernels.lay_out(ids, ends, base, order, targets, keys, before)
-    if len(keys) == 0:
+    fits = base ** (order + 1) < 1 << 62
+    if fits:
+        keys = np.empty(size, np.int64)
+        kernels.number_entries(ids, ends, base, order, keys)
+    else:
+        targets, before = laid_out(ids, ends)
         keys = long_keys(targets, before, base, order)
-    keys *= base
-    keys += targets
-    keys += 1
     keys, places = sorted_pairs(keys)
     S, E = kernels.count_entries(keys, base)
-    ranks, examples, offsets = np.empty(size, np.int32), np.empty(S, np.int32), np.empty(S + 1, np.int64)
-    follows, nexts, sums = np.empty(E, np.int32), np.empty(E, np.int32), np.empty(E, np.float32)
-    own = np.empty(0) if weights is None else np.repeat(weights, np.diff(ends, prepend=0) + 1)
-    kernels.find_entries(keys, places, base, own, ranks, examples, offsets, follows, nexts, sums)
-    del keys, places
     states = np.full((S, order), BEFORE, np.int32)
-    for j in range(1, order + 1):
+    ranks, examples, offsets = np.empty(size, np.int32), np.empty(0 if fits else S, np.int32), np.empty(S + 1, np.int64)
+    sums = np.empty(E, np.float32)
+    own = np.empty(0) if weights is None else np.repeat(weights, np.diff(ends, prepend=0) + 1)
+    kernels.find_entries(keys, places, base, own, ranks, states, examples, offsets, sums)
+    follows = keys[:E].astype(np.int32)
+    del keys
+    nexts = np.empty(E, np.int32)
+    kernels.find_nexts(follows, places, ranks, nexts)
+    del places
+    for j in range(1, order + 1) if not fits else ():
         has = before[examples] >= j
         states[has, order - j] = targets[examples[has] - j]
     return SentenceChain(states, offsets, follows, nexts, sums, int(ranks[0]))
 
 
-def long_keys(targets: Ints, before: NDArray[np.int8], base: int, order: int) -> NDArray[np.int64]:
-    """A number for each state where its words as digits do not fit into 62 bits: their ranks do, word by word."""
+def laid_out(ids: Ints, ends: Sizes) -> tuple[Ints, Ints]:
+    """targets (N + M,): the words of each sentence and `END` after them; before: how many words stand before each."""
+    lengths = np.diff(ends, prepend=0) + 1
+    targets = np.full(len(ids) + len(ends), END, np.int32)
+    is_word = np.ones(len(targets), bool)
+    is_word[np.cumsum(lengths) - 1] = False
+    targets[is_word] = ids
+    begins = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return targets, np.arange(len(targets), dtype=np.int32) - begins.astype(np.int32)
+
+
+def long_keys(targets: Ints, before: Ints, base: int, order: int) -> NDArray[np.int64]:
+    """A number for each entry where its words as digits do not fit into 62 bits: their ranks do, word by word."""
     keys = np.zeros(len(targets), np.int64)
     for j in range(order, 0, -1):
         word = np.zeros(len(targets), np.int64)
         word[j:] = targets[:-j]
         keys = np.unique(keys * base + np.where(before >= j, word + 1, 0), return_inverse=True)[1]
-    return keys
+    return keys * base + targets + 1
 
 
 def sorted_pairs(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], Ints]:
@@ -116,10 +129,12 @@ def sorted_pairs(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], Ints]:
 
 
 def added_up(weights: NDArray[np.generic], offsets: Sizes) -> NDArray[np.float32]:
-    """Within each state: in float64 over all, so that float32 is exact within one for whole numbers up to 2^24."""
-    sums = np.cumsum(weights, dtype=np.float64)
-    before = np.concatenate([[0.0], sums])[offsets[:-1]]
-    return (sums - np.repeat(before, np.diff(offsets))).astype(np.float32)
+    """Within each state, in float64: as float32, whole numbers are exact up to 2^24."""
+    from chekhov.ngram import sentence_kernels as kernels
+
+    sums = np.empty(len(weights), np.float32)
+    kernels.add_up(np.asarray(weights, np.float64), offsets, sums)
+    return sums
 
 
 def chain_of_rows(states: Ints, follows: Ints, weights: NDArray[np.float64]) -> SentenceChain:

@@ -170,22 +170,21 @@ def longest_copied(words, n, text):
 
 
 @kernel
-def lay_out(ids, ends, base, order, targets, keys, before):
-    """Fill targets (N + M,): the words of each sentence and -1 after them; before: how many words stand before each, at
-    most ``order``; and, if base^order fits (there is room), keys: these words + 1 as digits, the oldest the highest."""
+def number_entries(ids, ends, base, order, keys):
+    """keys (N + M,): of each word of each sentence, and of its end, the ``order`` words before it and itself as digits
+    to the ``base``, the oldest the highest: word + 1, 0 for the end and for before the beginning."""
     at, begin = 0, 0
     highest = np.int64(1)
     for _ in range(order - 1):
         highest *= base
     for end in ends:
-        key = np.int64(0)
-        for i in range(begin, end + 1):
-            word = ids[i] if i < end else -1
-            targets[at], before[at] = word, min(i - begin, order)
-            if len(keys) > 0:
-                keys[at] = key
-                key = (key % highest) * base + word + 1
+        state = np.int64(0)
+        for i in range(begin, end):
+            keys[at] = state * base + ids[i] + 1
+            state = (state % highest) * base + ids[i] + 1
             at += 1
+        keys[at] = state * base
+        at += 1
         begin = end
 
 
@@ -220,12 +219,13 @@ def count_entries(keys, base):
 
 
 @kernel
-def find_entries(keys, places, base, weights, ranks, examples, offsets, follows, nexts, sums):
-    """From sorted keys (N,), each its state times ``base`` and its word + 1, to states and entries.
+def find_entries(keys, places, base, weights, ranks, states, examples, offsets, sums):
+    """From sorted keys (N,), each its state times ``base`` and its word + 1, to states and entries, which are left in
+    keys[:E], their words, and places[:E], a place in the text where each stands.
 
-    places (N,): where each stands in the text. ranks (N,): the state of each place; examples (S,): a place of each
-    state; offsets (S + 1,): where its entries begin; follows, nexts, sums (E,): the words, the states after them, -1
-    behind an end, and their weights (of places, or 1) added up within a state.
+    places (N,): where each stands in the text. ranks (N,): the state of each place; states (S, k): its words, from the
+    digits of the key, or, where these are none, examples (S,): a place of each state; offsets (S + 1,): where its
+    entries begin; sums (E,): their weights (of places, or 1) added up within a state.
     """
     S, E, state, entry, total = -1, -1, np.int64(-1), np.int64(-1), 0.0
     for i in range(len(keys)):
@@ -236,11 +236,32 @@ def find_entries(keys, places, base, weights, ranks, examples, offsets, follows,
             if entry // base != state:
                 state = entry // base
                 S += 1
-                examples[S], offsets[S], total = place, E, 0.0
-            follows[E], nexts[E] = entry - state * base - 1, place
+                offsets[S], total, digits = E, 0.0, state
+                if len(examples) > 0:
+                    examples[S] = place
+                else:
+                    for j in range(states.shape[1] - 1, -1, -1):
+                        states[S, j] = digits % base - 1
+                        digits //= base
+            keys[E], places[E] = entry - state * base - 1, place
         total += weights[place] if len(weights) > 0 else 1.0
         sums[E] = total
         ranks[place] = S
     offsets[S + 1] = E + 1
+
+
+@kernel
+def find_nexts(follows, places, ranks, nexts):
+    """nexts (E,): the state after each entry, -1 behind an end."""
     for e in range(len(nexts)):
-        nexts[e] = ranks[nexts[e] + 1] if follows[e] >= 0 else -1
+        nexts[e] = ranks[places[e] + 1] if follows[e] >= 0 else -1
+
+
+@kernel
+def add_up(weights, offsets, sums):
+    """sums (E,): the weights added up within each state."""
+    for s in range(len(offsets) - 1):
+        total = 0.0
+        for e in range(offsets[s], offsets[s + 1]):
+            total += weights[e]
+            sums[e] = total

@@ -21,10 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import UsageError
+from chekhov.kernels.threads import Progress
 from chekhov.ngram.building import Parts, build_table
-from chekhov.ngram.counting import IdFile
+from chekhov.ngram.counting import Counts, IdFile
+from chekhov.ngram.kenlm_compat import last_counts
 from chekhov.ngram.pruning import prune_counts
-from chekhov.ngram.spilling import Spilled, spill
+from chekhov.ngram.spilling import Spilled, spiller
 from chekhov.ngram.table import Table
 from chekhov.types import BOS, UNK, Ids
 
@@ -58,31 +60,51 @@ class Options:
     interpolate_unigrams: bool = True
     k: float = 1.0
     valid_ids: Ids | None = None
+    kenlm_compat: bool = False
 
 
-def smooth(parts: Parts, ids: Ids | IdFile, vocab_size: int, options: Options, folder: Path | None = None) -> Smoothed:
+def smooth(
+    parts: Parts,
+    ids: Ids | IdFile,
+    vocab_size: int,
+    options: Options,
+    folder: Path | None = None,
+    threads: int = 1,
+    progress: Progress = lambda stage, done, total: None,
+) -> Smoothed:
     """The table of the counts (see `building.build_table`), and what there is to note. The parts are changed.
 
     Where the smoothing is not one of `ADJUSTED`, their ``counts`` are how often the n-grams stand in the text.
     """
     order = parts[0].depth + 1 if parts else 1
     counts = unigram_counts(parts, ids, vocab_size, adjusted=options.smoothing in ADJUSTED)
-    rule, numbers, notes = rule_of(options, parts, counts, order)
+    t = counts_of_counts(parts, counts, order)
+    if options.kenlm_compat:
+        for d, (raw, adjusted) in enumerate(last_counts(np.asarray(ids), order, vocab_size)):
+            t[d, adjusted : adjusted + 1] -= 1
+            t[d, raw : raw + 1] += 1
+    rule, numbers, notes = rule_of(options, parts, counts, t)
     if any(options.thresholds):  # the discounts are those of all counts
-        pruned = (prune_counts(part.load(), options.thresholds) for part in parts)
-        parts = list(spill(pruned, folder)) if folder and isinstance(parts[0], Spilled) else list(pruned)
+        put_away = spiller(folder) if folder and isinstance(parts[0], Spilled) else Counts.load
+        parts = [put_away(prune_counts(part.load(), options.thresholds)) for part in parts]
     unigrams = estimate_unigrams(rule, numbers[0], counts, options.interpolate_unigrams, order)
-    return build_table(parts, unigrams, rule, numbers, folder), notes
+    return build_table(parts, unigrams, rule, numbers, folder, threads, progress), notes
 
 
-def rule_of(options: Options, parts: Parts, counts: NDArray[np.int64], order: int) -> tuple[int, Floats, list[str]]:
-    """The rule of `smoothing_kernels`, its numbers for each depth (order, NUMBERS), and notes."""
+def rule_of(
+    options: Options, parts: Parts, counts: NDArray[np.int64], counts_of: NDArray[np.int64]
+) -> tuple[int, Floats, list[str]]:
+    """The rule of `smoothing_kernels`, its numbers for each depth (order, NUMBERS), and notes.
+
+    ``counts_of``: what `counts_of_counts` gives.
+    """
     from chekhov.ngram import smoothing_kernels as kernels
 
+    order = len(counts_of)
     numbers, name = np.zeros((order, kernels.NUMBERS)), options.smoothing
     if name in ("modified-kneser-ney", "kneser-ney", "absolute", "katz"):
         fallen = []
-        for d, t in enumerate(counts_of_counts(parts, counts, order)):
+        for d, t in enumerate(counts_of):
             estimate = {"katz": good_turing, "modified-kneser-ney": estimate_discounts}.get(name, one_discount)
             values, estimated = estimate(t)
             numbers[d, : len(values)] = values

@@ -88,26 +88,32 @@ def log10(x):
 
 
 @kernel
+def add_children(words, room, filled, children):
+    """Add to children (order, V) how many nodes of depth d + 1 end in each word: as many as entries of depth d."""
+    for depth in range(1, len(filled) - 1):
+        for e in range(depth * room, depth * room + filled[depth]):
+            children[depth, words[e]] += words[e] != EOS
+
+
+@kernel
 def estimate(
-    counted, lost, room, node_bounds, entry_begins, rule, numbers, lower, next_node, next_entry, node_rows, entry_rows,
-    children, table,
+    counted, lost, room, node_bounds, entry_begins, rule, numbers, of_word, child_of_word, next_node, next_entry,
+    node_rows, entry_rows, table,
 ):  # fmt: skip
     """Smooth some nodes and their entries: depth first, so that p(w | c') is at hand for every p(w | c).
 
     node_bounds (2, order): which nodes of each depth of ``counted`` (see `count_buckets`), the first of whose entries
-    are entry_begins (order,). numbers (order, NUMBERS): of each depth, what `weights` needs. lower (order - 1, V):
-    room for p(w | c'); lower[0] is p(w). next_node, next_entry: the numbers in the table of the first ones; node_rows,
+    are entry_begins (order,). numbers (order, NUMBERS): of each depth, what `weights` needs. of_word (V, 2 D), D =
+    order - 1, all that is needed of a word in one line of memory: of_word[w, d] is p(w | c) of the open node of depth
+    d < D; child_of_word, the same bits as integers, has in [w, D + d] the next node of depth d + 1 that ends in w, for
+    d = 1 ... D - 1 (as entries and nodes are in the same order, each entry takes the next), and in [w, D] the child of
+    w in the open node of depth D - 1. next_node, next_entry: the numbers in the table of the first ones; node_rows,
     entry_rows: where they are put in ``table``, which is nodes, their floats, entries, their floats, see
-    `table.Table`. children (order, V): the next node of depth d + 1 that ends in w; as entries and nodes are in the
-    same order, each entry takes the next.
+    `table.Table`.
     """
     words, counts, _, firsts, parents, _, _, _ = counted
     table_nodes, node_floats, table_entries, entry_floats = table
-    D, V = len(lower), lower.shape[1]
-    kids = np.empty(V, np.int32)  # for the words of the open node of depth D - 1: their child
-    if D == 1:
-        for w in range(V):
-            kids[w] = 1 + BOS if w == EOS else 1 + w
+    D = of_word.shape[1] // 2
     at = node_bounds[0].copy()  # the next node of each depth
     for _ in range(node_bounds[0, 1], node_bounds[1, 1]):
         depth = 1
@@ -123,7 +129,7 @@ def estimate(
             if rule == KATZ:
                 seen = 0.0
                 for j in range(begin, end):
-                    seen += lower[depth - 1, words[j]]
+                    seen += of_word[words[j], depth - 1]
                 if seen < 1.0 - 1e-9:
                     gamma /= 1.0 - seen
                 elif begin < end:  # all words are seen: there is none to keep a share for
@@ -140,22 +146,22 @@ def estimate(
                 w, count = words[j], counts[j]
                 p = kept(rule, numbers[depth], count) * scale
                 if rule <= INTERPOLATED:
-                    p += gamma * lower[depth - 1, w]
+                    p += gamma * of_word[w, depth - 1]
                 elif rule == ADD_K and not leaf:  # not of the highest order: it only leads on
                     p = 1.0 / numbers[depth, 1]
                 table_entries[row + j, 0] = w
                 entry_floats[row + j, 1] = min(0.0, log10(p))
                 if depth == D:
-                    table_entries[row + j, 2] = kids[w]
+                    table_entries[row + j, 2] = child_of_word[w, D]
                     continue
-                lower[depth, w] = p
+                of_word[w, depth] = p
                 child = 1 + BOS
                 if w != EOS:
-                    child = children[depth, w]
-                    children[depth, w] += 1
+                    child = child_of_word[w, D + depth]
+                    child_of_word[w, D + depth] += 1
                 table_entries[row + j, 2] = child
                 if depth == D - 1:
-                    kids[w] = child
+                    child_of_word[w, D] = child
             at[depth] += 1
             if not leaf:
                 depth = deeper

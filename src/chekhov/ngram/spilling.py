@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +22,10 @@ class Spilled:
         self.nodes: Sizes = part.nodes.copy()
         self.offsets, self.depth = part.offsets, part.depth
         self._file, self._places = file, dict[tuple[str, int], tuple[int, int]]()
-        for name in ARRAYS:
-            for d in range(1, self.depth + 1):
-                array = part.row(name, d)
-                self._places[name, d] = file.file.seek(0, 2), len(array)
-                file.file.write(array.data)
+        names = [(name, d) for name in ARRAYS for d in range(1, self.depth + 1)]
+        arrays = [part.row(*name) for name in names]
+        for name, place, array in zip(names, file.append(arrays), arrays, strict=True):
+            self._places[name] = place, len(array)
 
     def load(self) -> Counts:
         room = int(max(self.filled.max(), self.nodes.max() + 1))
@@ -43,15 +42,17 @@ class Spilled:
     def row(self, name: str, d: int) -> Ints:
         """What the array ``name`` holds of depth d."""
         place, length = self._places[name, d]
-        self._file.file.seek(place)
-        return np.fromfile(self._file.file, np.int32, length)
+        return self._file.read(place, length)
 
 
-def spill(parts: Iterable[Counts], folder: Path) -> Iterator[Spilled]:
-    """Put each part away as it comes, in one file of ``folder``."""
+def spiller(folder: Path) -> Callable[[Counts], Spilled]:
+    """What puts parts away, all in one file of ``folder``; it may do so from several threads."""
     file = NamelessFile(folder)
-    try:
-        for part in parts:
-            yield Spilled(part, file)
-    except OSError as error:
-        raise save_error(folder, error) from error
+
+    def spill(part: Counts) -> Spilled:
+        try:
+            return Spilled(part, file)
+        except OSError as error:
+            raise save_error(folder, error) from error
+
+    return spill

@@ -199,6 +199,16 @@ def score_text(
 
 
 @kernel
+def orders_of(known_by, starts):
+    """Into nodes that knew words, in place: the order of the n-gram that each probability is of, 1 for the root's."""
+    for t in range(len(known_by)):
+        order = 1
+        while order + 1 < len(starts) and known_by[t] >= starts[order]:
+            order += 1
+        known_by[t] = order
+
+
+@kernel
 def advance_rows(nodes, entries, state, words):
     """The nodes (B,) after one word each, words (B,)."""
     after, bits = np.empty(len(state), np.int64), word_bits(nodes)
@@ -213,12 +223,12 @@ def advance_rows(nodes, entries, state, words):
 
 
 @kernel
-def fill_rows(nodes, node_floats, entries, entry_floats, state, rows):
-    """rows (B, V): log10 p(w | context) of all words, from the empty context to the longest."""
+def fill_rows(nodes, node_floats, entries, entry_floats, root, state, rows):
+    """rows (B, V): log10 p(w | context) of all words, from the empty context, ``root`` (V,), to the longest."""
     V, path = rows.shape[1], np.empty(64, np.int64)
     for b in range(len(state)):
         for w in range(V):
-            rows[b, w] = entry_floats[w, 1]
+            rows[b, w] = root[w]
         node, length = state[b], 0
         while node > 0 and length < len(path):
             path[length] = node

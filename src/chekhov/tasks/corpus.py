@@ -16,6 +16,7 @@ from chekhov.text.reading import Document, read_documents
 from chekhov.text.splits import split_documents
 
 PYDOCS = "demo:pydocs"
+BLOCK = 1 << 18  # characters that are encoded at once, near the processor
 MEMORY_OF_A_BYTE = 16  # bytes that text, documents and int64 ids take for each byte of a file, at their peak
 Note = Callable[[str], None]
 
@@ -47,7 +48,9 @@ class Corpus:
             return self.train.digest
         hasher = hashlib.blake2b(digest_size=16)
         for text in self.train:
-            hasher.update(text.encode() + b"\0")
+            for start in range(0, len(text), BLOCK):
+                hasher.update(text[start : start + BLOCK].encode())
+            hasher.update(b"\0")
         return hasher.hexdigest()
 
 

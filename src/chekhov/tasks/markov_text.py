@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -214,7 +215,7 @@ class MarkovText:
         for word in words:
             if word not in self._ids:
                 near = difflib.get_close_matches(word, self._ids, n=3, cutoff=0.5) if len(self._ids) < 300_000 else []
-                mend = f"perhaps {', '.join(near)}" if near else "begin with a word of the text"
+                mend = f"perhaps {', '.join(map(repr, near))}" if near else "begin with a word of the text"
                 raise UsageError("E-MARKOV-004", f"the text has no word {word!r} to start with", mend=mend)
         return np.array([self._ids[word] for word in words], np.int32)
 
@@ -257,16 +258,16 @@ def reasons(thrown_away: NDArray[np.int64]) -> str:
 
 def number_sentences(sentences: Iterable[str]) -> Sentences:
     """Words between blanks; sentences without any are left out. A stream of sentences is read but once."""
-    types, parts, left = Types(AT_FIRST), [np.empty(0, np.int32)], iter(sentences)
+    types, left = Types(AT_FIRST), iter(sentences)
+    ids, ends = array("i"), array("q")  # which grow where they stand
     while batch := list(islice(left, AT_ONCE)):
         text = "\n".join([sentence.replace("\n", " ") for sentence in batch]) + "\n"
-        data = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
-        parts.append(types.read(data, learn=True, lines=True).copy())
-    numbers = np.concatenate(parts)
-    is_end = numbers < 0
-    ends = np.flatnonzero(is_end) - np.arange(np.count_nonzero(is_end))
-    kept = np.diff(ends, prepend=0) > 0
-    return Sentences(types.tokens(), numbers[~is_end], ends[kept])
+        numbers = types.read(np.frombuffer(text.encode("utf-8", "replace"), np.uint8), learn=True, lines=True)
+        is_end = numbers < 0
+        stops = np.flatnonzero(is_end) - np.arange(np.count_nonzero(is_end))
+        ends.frombytes((len(ids) + stops[np.diff(stops, prepend=0) > 0]).tobytes())
+        ids.frombytes(numbers[~is_end].tobytes())
+    return Sentences(types.tokens(), np.frombuffer(ids, np.int32), np.frombuffer(ends, np.int64))
 
 
 def number_runs(runs: Iterable[Sequence[Any]], words: Sequence[Any] = ()) -> Sentences:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ import numpy as np
 import chekhov
 from chekhov.errors import TextError, UsageError
 from chekhov.files import NamelessFile
+from chekhov.kernels.threads import Progress
 from chekhov.ngram.counting import IdFile
 from chekhov.ngram.model import train_ngram
 from chekhov.tasks.memory import parse_memory
 from chekhov.tasks.text_model import TextModel
 from chekhov.text.blocks import read_blocks
+from chekhov.text.large import text_bytes
 from chekhov.tokens.blanks import Types
 from chekhov.tokens.marks import LiteralUnk, check_lines
 from chekhov.tokens.tokenizer import check_literal_unk
@@ -42,9 +44,11 @@ def train_out_of_core(
     memory: str | int,
     vocab_size: int | None,
     literal_unk: LiteralUnk,
+    allowed: Collection[str] | None = None,
     record: dict[str, Any],
     note: Callable[[str], None],
     order: int | None = None,
+    progress: Progress = lambda stage, done, total: None,
     **settings: Any,
 ) -> TextModel:
     """What `tasks.train.train` gives for an n-gram on whitespace without a split, within ``memory``.
@@ -54,7 +58,8 @@ def train_out_of_core(
     started, cpu_started = time.monotonic(), time.process_time()
     bound = parse_memory(memory)
     check_literal_unk(literal_unk)
-    tokenizer, ids = number_text(sources, WhitespaceSettings(False, literal_unk, True), folder, vocab_size=vocab_size)
+    options = WhitespaceSettings(False, literal_unk, True)
+    tokenizer, ids = number_text(sources, options, folder, vocab_size=vocab_size, allowed=allowed, progress=progress)
     note(f"{ids.length:,} tokens and line ends, {tokenizer.vocabulary.size:,} types")
     model = train_ngram(
         ids,
@@ -62,6 +67,7 @@ def train_out_of_core(
         vocab_size=tokenizer.vocabulary.size,
         folder=folder,
         memory=bound,
+        progress=progress,
         **settings,
     )
     names = [str(source) for source in sources]
@@ -81,23 +87,31 @@ def train_out_of_core(
 
 
 def number_text(
-    sources: Sequence[str | Path], options: WhitespaceSettings, folder: Path, *, vocab_size: int | None
+    sources: Sequence[str | Path],
+    options: WhitespaceSettings,
+    folder: Path,
+    *,
+    vocab_size: int | None,
+    allowed: Collection[str] | None = None,
+    progress: Progress = lambda stage, done, total: None,
 ) -> tuple[WhitespaceTokenizer, IdFile]:
     """The tokenizer of a text in lines, tokens between blanks, and its ids in a file of ``folder`` without a name."""
     types, counts = Types(1 << 17), np.zeros(0, np.int64)
     nameless = NamelessFile(folder)
     file = nameless.file
-    length, line = 0, 0
+    length, line, read, size = 0, 0, 0, text_bytes(sources)
     for block in read_blocks(sources):
         line = check_marks(block, options, line)
         numbers = types.read(np.frombuffer(block, np.uint8), learn=True, lines=True)
         counts = np.concatenate([counts, np.zeros(types.known - len(counts), np.int64)])
-        counts += np.bincount(numbers[numbers >= 0], minlength=types.known)
+        counts += types.count(numbers)
         file.write(numbers.data)
         length += len(numbers)
+        read += len(block)
+        progress("reading", read, max(read, size))
     if types.known == 0:
         raise TextError("E-TOKEN-008", "the text has no tokens", mend="give more text")
-    tokenizer, id_of = from_types(types, counts, options, vocab_size=vocab_size, min_count=1)
+    tokenizer, id_of = from_types(types, counts, options, vocab_size=vocab_size, min_count=1, allowed=allowed)
     file.flush()
     return tokenizer, IdFile(nameless, length, id_of)
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from chekhov.errors import COPY_AGAIN, ModelError, UsageError
+from chekhov.errors import COPY_AGAIN, ModelError, UsageError, check_range
 from chekhov.evaluation.perplexity import Evaluation, evaluate, token_log_probs
+from chekhov.generation.sampling import read_prompts
 from chekhov.mixture import Mixture
 from chekhov.saving import Config, read_folder, save_folder
 from chekhov.tasks.card import model_card
+from chekhov.tokens import storage
 from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json
 from chekhov.tokens.vocabulary import RESERVED
 from chekhov.types import EOS, UNK, Arrays, LanguageModel
@@ -81,6 +83,20 @@ class TextModel:
 
         return generate(self, prompt, **flags)[0].text
 
+    def next_tokens(self, prompt: str = "", k: int = 10) -> list[tuple[str, float]]:
+        """The k likeliest tokens after ``prompt``, and their log-probabilities in nats: best first, ties by id."""
+        check_range("k", k, 1, 1 << 31)
+        state = read_prompts(self.model, [self.tokenizer.encode_prompt(prompt)])
+        if hasattr(self.model, "top"):  # an n-gram model need not look at the whole vocabulary
+            ids, log_probs = self.model.top(int(state.node[0]), k)
+        else:
+            row = np.asarray(self.model.log_probs(state))[0]
+            ids = np.lexsort((np.arange(len(row)), -row))[:k]
+            ids = ids[np.isfinite(row[ids])]
+            log_probs = row[ids]
+        token = self.tokenizer.vocabulary.token
+        return [(token(id), log_p) for id, log_p in zip(ids.tolist(), log_probs.tolist(), strict=True)]
+
     def score(self, text: str) -> Score:
         """The natural-log probability of every token of ``text``."""
         ids = self.tokenizer.encode(text)
@@ -100,14 +116,14 @@ class TextModel:
 
     def save(self, folder: str | Path) -> Config:
         """Commit to ``folder`` in place of what it holds; `ModelError` if it cannot be written."""
-        folder = Path(folder)
+        folder, tokenizer = Path(folder), self.tokenizer.to_json()
         config = save_folder(
             folder,
             kind=self.kind,
             sizes=self.model.sizes(),
             arrays=self.model.arrays(),
-            tokenizer=self.tokenizer.to_json(),
-            tokenizer_digest=self.tokenizer.digest,
+            tokenizer=tokenizer,
+            tokenizer_digest=storage.digest(tokenizer),
             card=model_card(self.kind, self.model, self.tokenizer, self.training),
             threads=self.training.get("threads", 1),
             precision=self.precision,

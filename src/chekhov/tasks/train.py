@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from chekhov.tasks.memory import memory_for_text
 from chekhov.tasks.out_of_core import check_settings, train_out_of_core
 from chekhov.tasks.text_model import RECURRENT, TextModel, load
 from chekhov.text.large import LargeText
+from chekhov.text.reading import read_documents
 from chekhov.tokens.cache import cached_ids
 from chekhov.tokens.marks import LiteralUnk
 from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_and_encode, train_tokenizer
 from chekhov.types import Ids, LanguageModel
 
 KINDS = ("chain", "ngram", *RECURRENT)
-NGRAM_SETTINGS = ("smoothing", "prune", "interpolate_unigrams", "k")
+NGRAM_SETTINGS = ("smoothing", "prune", "interpolate_unigrams", "k", "threads", "kenlm_compat", "progress")
 UNITS = {"chain": "whitespace", "ngram": "words"}  # the nets read characters
 Note = Callable[[str], None]
 Paths = str | Path | Sequence[str | Path]
@@ -41,6 +42,7 @@ def train(
     split: str | None = None,
     tokens: str | None = None,
     vocab_size: int | None = None,
+    limit_vocab_file: str | Path | None = None,
     lowercase: bool = False,
     literal_unk: LiteralUnk = "word",
     tokenizer: str | Path | None = None,
@@ -55,6 +57,7 @@ def train(
 ) -> TextModel:
     """Train a ``chain``, an ``ngram`` or a net on ``text`` and, if ``out`` is given, save it there.
 
+    ``limit_vocab_file``: words between blanks; all others become ``<unk>``.
     ``start_from`` (on the command line ``--from``): begin with the weights and the tokenizer of this model.
     ``settings`` are those of the kind: ``order`` and ``smoothing``, or those of `tasks.recurrent.train_recurrent`.
     Raises `UsageError` for a flag out of range, `TextError` for a text that cannot be used, `ModelError` where the
@@ -70,6 +73,7 @@ def train(
         folder = Path(out or stack.enter_context(tempfile.TemporaryDirectory(prefix="chekhov-")))
         check_free(folder, kind, anew=not (overwrite or settings.get("resume")))
         memory = settings.pop("memory", None)
+        allowed = None if limit_vocab_file is None else read_words(limit_vocab_file, note)
         if memory is not None and kind not in RECURRENT:
             asked = {"valid": listed(valid), "test": listed(test), "lowercase": lowercase, "tokenizer": tokenizer}
             asked |= {"encoding": encoding, "tokens": tokens if tokens != "whitespace" else "", "from": start_from}
@@ -78,7 +82,7 @@ def train(
             check_known(kind, [name for name in settings if name not in ("order", *NGRAM_SETTINGS)])
             with locked(folder):
                 model = train_out_of_core(
-                    listed(text), folder, vocab_size=vocab_size, literal_unk=literal_unk, note=note,
+                    listed(text), folder, vocab_size=vocab_size, allowed=allowed, literal_unk=literal_unk, note=note,
                     record={"name": Path(out).name if out else kind, "command": command}, memory=memory,
                     **settings,
                 )  # fmt: skip
@@ -103,15 +107,17 @@ def train(
             settings["start"] = start
             tokenizer = start_from
         if tokenizer is not None:
-            if tokens or vocab_size or lowercase:
-                what = "--tokenizer brings its own tokens; --tokens, --vocab-size and --lowercase are of a new one"
+            if tokens or vocab_size or lowercase or limit_vocab_file:
+                what = "--tokenizer brings its own tokens; --tokens, --vocab-size, --limit-vocab-file and --lowercase"
+                what += " are of a new one"
                 raise UsageError("E-TOKEN-012", what, mend="give one or the other")
             found = read_tokenizer(Path(tokenizer))
             ids = numbered(corpus, found, note)
         else:
             found, ids = new_tokenizer(
-                corpus, kind, unit, vocab_size=vocab_size, lowercase=lowercase, literal_unk=literal_unk, note=note
-            )
+                corpus, kind, unit, vocab_size=vocab_size, allowed=allowed, lowercase=lowercase,
+                literal_unk=literal_unk, note=note,
+            )  # fmt: skip
         training: dict[str, Any] = {
             "name": Path(out).name if out else kind,
             "chekhov": chekhov.__version__,
@@ -214,12 +220,18 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer_from_json(path.read_bytes(), where=str(path))
 
 
+def read_words(file: str | Path, note: Note) -> frozenset[str]:
+    """The words between blanks of a file."""
+    return frozenset(word for document in read_documents([file], note=note) for word in document.text.split())
+
+
 def new_tokenizer(
     corpus: Corpus,
     kind: str,
     unit: str,
     *,
     vocab_size: int | None,
+    allowed: Collection[str] | None,
     lowercase: bool,
     literal_unk: LiteralUnk,
     note: Note = lambda message: None,
@@ -229,6 +241,7 @@ def new_tokenizer(
     settings: dict[str, Any] = {
         "vocab_size": 20_000 if vocab_size is None and net_on_words else vocab_size,
         "min_count": 2 if net_on_words else 1,
+        "allowed": allowed,
         "lowercase": lowercase,
         "literal_unk": literal_unk,
         "lines": kind != "chain",

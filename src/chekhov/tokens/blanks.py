@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.types import EOS, UNK, Ids
+from chekhov.types import Ids
 
 Bytes = NDArray[np.uint8]
 AT_FIRST = 1 << 16  # types that there is room for
-START = 1  # column of a table
+START, END = 1, 2  # columns of a table
 
 
 class Types:
@@ -27,8 +27,10 @@ class Types:
         """Room for as many types again, and for ``more`` bytes of spellings."""
         from chekhov.tokens import text_kernels
 
-        self.table = np.concatenate([self.table, np.empty_like(self.table)])
-        self.spellings = np.concatenate([self.spellings, np.empty(len(self.spellings) + more, np.uint8)])
+        table = np.empty((2 * len(self.table), 3), np.int64)
+        spellings = np.empty(2 * len(self.spellings) + more, np.uint8)
+        table[: self.known], spellings[: self.spelt] = self.table[: self.known], self.spellings[: self.spelt]
+        self.table, self.spellings = table, spellings
         self.slots = np.full(2 * len(self.slots), -1, np.int32)
         text_kernels.fill_slots(self.slots, self.table, self.known)
 
@@ -43,8 +45,16 @@ class Types:
             )
             filled += written
             if at >= len(text):
-                return ids[:filled]
+                return ids[:filled].copy()
             self.grow(len(text) - at)
+
+    def count(self, numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+        """How often each type stands among ``numbers``."""
+        from chekhov.tokens import text_kernels
+
+        counts = np.zeros(self.known, np.int64)
+        text_kernels.count_numbers(numbers, counts)
+        return counts
 
     def tokens(self) -> list[str]:
         if self.known == 0:
@@ -55,13 +65,36 @@ class Types:
         ends, text = np.cumsum(lengths), data.tobytes().decode()
         return [text[start:end] for start, end in zip((ends - lengths).tolist(), ends.tolist(), strict=True)]
 
+    def ranked(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers of the types by falling count, those of equal counts by code point: as their bytes are sorted."""
+        lengths = self.table[: self.known, END] - self.table[: self.known, START]
+        first = self._eight(np.arange(self.known), 0)
+        order = np.lexsort((first, -counts))
+        tied, at = np.zeros(self.known + 1, bool), 0  # is each the same so far as the one before it?
+        tied[1:-1] = (np.diff(first[order]) == 0) & (np.diff(counts[order]) == 0)
+        while len(open_ := np.flatnonzero(tied[:-1] | tied[1:])):
+            at += 8
+            runs, own = np.cumsum(~tied[open_]), order[open_]
+            following = self._eight(own, at) if at < lengths[own].max() else lengths[own].astype(np.uint64)
+            again = np.lexsort((following, runs))
+            order[open_] = own[again]
+            tied[open_[1:]] = (np.diff(runs) == 0) & (np.diff(following[again]) == 0)
+        return order
+
+    def _eight(self, numbers: NDArray[np.int64], at: int) -> NDArray[np.uint64]:
+        """Eight bytes of the types with these numbers, from ``at`` on, zeros behind the end, as a number to sort by."""
+        starts, ends = self.table[numbers, START] + at, self.table[numbers, END]
+        places = starts[:, None] + np.arange(8)
+        data = np.where(places < ends[:, None], self.spellings[np.minimum(places, max(0, self.spelt - 1))], 0)
+        return data.astype(np.uint8).view(">u8").astype(np.uint64)[:, 0]
+
 
 def count_tokens(document: str) -> dict[str, int]:
     """How often each token stands in a text. UnicodeEncodeError for a lone surrogate, here and below."""
     text = np.frombuffer(document.encode(), np.uint8)
     types = Types(AT_FIRST)
     numbers = types.read(text, learn=True, lines=False)
-    return dict(zip(types.tokens(), np.bincount(numbers, minlength=types.known).tolist(), strict=True))
+    return dict(zip(types.tokens(), types.count(numbers).tolist(), strict=True))
 
 
 def types_of(tokens: Sequence[str]) -> Types:
@@ -79,14 +112,11 @@ def types_of(tokens: Sequence[str]) -> Types:
     return types
 
 
-def encode_tokens(types: Types, first_id: int, document: str, *, lines: bool) -> Ids:
-    """The ids of the tokens of ``document``; token k of `types_of` has the id first_id + k. ``lines``: `EOS` after each
-    line."""
+def encode_tokens(types: Types, document: str, *, lines: bool) -> Ids:
+    """The ids of the tokens of ``document``, 3 + k of token k of `types_of`; ``lines``: `EOS` after each line."""
     from chekhov.tokens import text_kernels
 
     text = document if document[-1:] in ("", "\n") or not lines else document + "\n"
-    ids = types.read(np.frombuffer(text.encode(), np.uint8), learn=False, lines=lines).astype(np.int64)
-    ids += first_id
-    ids[ids == text_kernels.LINE_END + first_id] = EOS
-    ids[ids == text_kernels.NOTHING - 1 + first_id] = UNK
-    return ids
+    numbers = types.read(np.frombuffer(text.encode(), np.uint8), learn=False, lines=lines)
+    text_kernels.as_ids(numbers)
+    return numbers.astype(np.int64)

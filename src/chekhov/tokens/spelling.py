@@ -82,10 +82,12 @@ def train_spelling(types: Iterable[str], *, alphabet_size: int = CODE_POINTS) ->
     before = [np.concatenate([np.full(d, NO_SYMBOL), symbols])[: len(symbols)] for d in (2, 1)]
     before[0] = np.where(before[1] == NO_SYMBOL, NO_SYMBOL, before[0])
     packed = (before[0] * PACK + before[1]) * PACK + symbols
+    keys, numbers = np.unique(packed, return_counts=True)
+    columns = [column.tolist() for column in (keys // PACK // PACK, keys // PACK % PACK, keys % PACK, numbers)]
+    spelt = {code: spell(code) for code in {*columns[0], *columns[1], *columns[2]}}
     counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for key, count in zip(*(part.tolist() for part in np.unique(packed, return_counts=True)), strict=True):
-        first, second, symbol = (spell(code) for code in (key // PACK // PACK, key // PACK % PACK, key % PACK))
-        counts[first + second][symbol] = count
+    for first, second, symbol, count in zip(*columns, strict=True):
+        counts[spelt[first] + spelt[second]][spelt[symbol]] = count
     in_order = {context: dict(sorted(counts[context].items())) for context in sorted(counts)}
     return SpellingModel(in_order, alphabet_size)
 

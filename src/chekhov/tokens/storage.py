@@ -53,7 +53,7 @@ def write(
         version=VERSION,
         name=name,
         settings=dict(sorted(msgspec.to_builtins(settings).items())),
-        tokens=list(vocabulary),
+        tokens=[*RESERVED, *vocabulary.tokens],
         spelling={context: dict(sorted(counts[context].items())) for context in sorted(counts)},
         merges=list(merges),
     )

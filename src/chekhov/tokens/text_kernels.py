@@ -4,13 +4,72 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel, prefetch
+from chekhov.kernels.jit import inlined, kernel, load_64, lowest_one, prefetch
+from chekhov.types import UNK
 
 LINE_END = -1
 NOTHING = -1
 HASH, START, END = 0, 1, 2  # columns of types
 BATCH = 64
-PLAIN = np.array([not (9 <= byte <= 13 or 28 <= byte <= 32 or byte in (0xC2, 0xE1, 0xE2, 0xE3)) for byte in range(256)])
+ONES, HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+SEED, MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
+
+
+@inlined
+def eight(text, i):
+    """Eight bytes from i on, zeros behind the end."""
+    if i + 8 <= len(text):
+        return load_64(text, i)
+    bits = np.uint64(0)
+    for j in range(i, len(text)):
+        bits |= np.uint64(text[j]) << np.uint64(8 * (j - i))
+    return bits
+
+
+@inlined
+def low_bytes(bits, count):
+    """The first ``count`` of eight bytes, fewer than eight."""
+    return bits & ((np.uint64(1) << np.uint64(8 * count)) - np.uint64(1))
+
+
+@inlined
+def zeros(bits):
+    """The high bit of every zero among eight bytes, and perhaps of some behind the first."""
+    return (bits - ONES) & ~bits & HIGH
+
+
+@inlined
+def up_to_32(bits):
+    """The high bit of every byte of at most 32, and perhaps of some behind the first."""
+    return (bits - ONES * np.uint64(33)) & ~bits & HIGH
+
+
+@inlined
+def mixed(key, bits):
+    """The hash of what came before and of eight bytes more."""
+    key = (key ^ bits) * MIX
+    return key ^ (key >> np.uint64(32))
+
+
+@inlined
+def hash_of(text, i, end):
+    """The hash of text[i:end]."""
+    key = SEED
+    while i + 8 <= end:
+        key = mixed(key, load_64(text, i))
+        i += 8
+    return np.int64(mixed(key, low_bytes(eight(text, i), end - i)) if i < end else key)
+
+
+@inlined
+def equal(text, a, other, b, length):
+    """Is text[a:a + length] the same as other[b:b + length]?"""
+    end = a + length
+    while a + 8 <= end:
+        if load_64(text, a) != load_64(other, b):
+            return False
+        a, b = a + 8, b + 8
+    return a == end or low_bytes(eight(text, a) ^ eight(other, b), end - a) == 0
 
 
 @inlined
@@ -36,21 +95,38 @@ def blank(text, i, end):
 
 
 @inlined
-def equal(text, a, other, b, length):
-    for j in range(length):
-        if text[a + j] != other[b + j]:
-            return False
-    return True
+def may_be_blank(bits):
+    """The high bit of every byte that white space may begin with, and perhaps of some behind the first."""
+    lead = np.uint64(0xFC) * ONES & bits ^ np.uint64(0xE0) * ONES
+    return up_to_32(bits) | zeros(bits ^ np.uint64(0xC2) * ONES) | zeros(lead)
+
+
+@inlined
+def scan_token(text, i, end):
+    """(Where the white space after i begins, or the end; the hash of what is before it)."""
+    key, begin = SEED, i
+    while i < end:
+        bits = eight(text, i)
+        found = may_be_blank(bits)
+        while found != 0:
+            width = lowest_one(found) >> 3
+            if i + width >= end:
+                break
+            if text[i + width] == 32 or blank(text, i + width, end) > 0:
+                return i + width, np.int64(mixed(key, low_bytes(bits, width)) if width > 0 else key)
+            found &= found - np.uint64(1)
+        if i + 8 >= end:
+            return end, hash_of(text, begin, end)
+        key = mixed(key, bits)
+        i += 8
+    return end, np.int64(key)
 
 
 @kernel
 def hash_types(spellings, types):
-    """FNV-1a of each spelling, as `read_tokens` reckons it on the way."""
+    """The hash of each spelling, as `read_tokens` reckons it."""
     for number in range(len(types)):
-        key = np.uint64(0xCBF29CE484222325)
-        for i in range(types[number, START], types[number, END]):
-            key = (key ^ np.uint64(spellings[i])) * np.uint64(0x100000001B3)
-        types[number, HASH] = np.int64(key ^ (key >> np.uint64(29)))
+        types[number, HASH] = hash_of(spellings, types[number, START], types[number, END])
 
 
 @kernel
@@ -62,6 +138,21 @@ def fill_slots(slots, types, known):
         while slots[slot] != NOTHING:
             slot = (slot + 1) & mask
         slots[slot] = number
+
+
+@kernel
+def count_numbers(numbers, counts):
+    """Add to counts[k] how often each number k of 0 and more stands there."""
+    for number in numbers:
+        if number >= 0:
+            counts[number] += 1
+
+
+@kernel
+def as_ids(numbers):
+    """Numbers of the types of a vocabulary into its ids, in place: `LINE_END` is </s>, what is not known <unk>."""
+    for i in range(len(numbers)):
+        numbers[i] = numbers[i] + 3 if numbers[i] >= LINE_END else UNK
 
 
 @kernel
@@ -88,11 +179,8 @@ def read_tokens(text, begin, spellings, spelt, types, known, slots, learn, lines
                 i += width
                 continue
             batch[size, START] = i
-            key = np.uint64(0xCBF29CE484222325)
-            while i < end and (PLAIN[text[i]] or blank(text, i, end) == 0):
-                key = (key ^ np.uint64(text[i])) * np.uint64(0x100000001B3)
-                i += 1
-            batch[size, HASH], batch[size, END] = np.int64(key ^ (key >> np.uint64(29))), i
+            i, batch[size, HASH] = scan_token(text, i, end)
+            batch[size, END] = i
             prefetch(slots, batch[size, HASH] & mask)
             size += 1
         if learn and spelt + i - before > len(spellings):
@@ -101,6 +189,10 @@ def read_tokens(text, begin, spellings, spelt, types, known, slots, learn, lines
             number = slots[batch[t, HASH] & mask]
             if batch[t, START] >= 0 and number >= 0:
                 prefetch(types, (np.int64(number), 0))
+        for t in range(size):
+            number = slots[batch[t, HASH] & mask]
+            if batch[t, START] >= 0 and number >= 0:
+                prefetch(spellings, types[number, START])
         for t in range(size):
             start = batch[t, START]
             if start < 0:

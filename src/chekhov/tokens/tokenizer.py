@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Sized
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -85,6 +85,7 @@ def train_tokenizer(
     lowercase: bool = False,
     literal_unk: LiteralUnk = "word",
     lines: bool = True,
+    allowed: Collection[str] | None = None,
 ) -> Tokenizer:
     """A tokenizer whose vocabulary is that of ``documents``, which are read once.
 
@@ -92,12 +93,16 @@ def train_tokenizer(
     min_count: tokens that stand fewer times in ``documents`` become ``<unk>``; bytes and subwords keep all.
     literal_unk: what a token ``<unk>`` of the text is: a "word", "unknown" (id 0), or "refuse" it (not for characters).
     lines: whitespace only: a line is a sentence.
+    allowed: words and whitespace only: all other tokens become ``<unk>``.
 
     Raises `UsageError` for an unknown unit or setting, `TextError` for a text that cannot be read or has no tokens.
     """
     check_literal_unk(literal_unk)
     documents = Reading(documents)
     sizes: dict[str, Any] = {"vocab_size": vocab_size, "min_count": min_count}
+    if allowed is not None:
+        check_words(unit)
+        sizes["allowed"] = allowed
     tokenizer: Tokenizer
     if unit == "characters":
         tokenizer = train_characters(documents, StreamSettings(lowercase), **sizes)
@@ -123,6 +128,12 @@ def train_tokenizer(
     return tokenizer
 
 
+def check_words(unit: str) -> None:
+    if unit not in ("words", "whitespace"):
+        what = f"--limit-vocab-file lists words, and --tokens is {unit}"
+        raise UsageError("E-TOKEN-013", what, mend="give --tokens words or whitespace")
+
+
 def check_literal_unk(literal_unk: str) -> None:
     if literal_unk not in ("word", "unknown", "refuse"):
         raise UsageError("E-TOKEN-011", f"--literal-unk {literal_unk} is unknown", mend="give word, unknown or refuse")
@@ -133,7 +144,7 @@ def train_and_encode(unit: str, documents: Sequence[str], **settings: Any) -> tu
     if unit == "whitespace" and documents and all(len(document) >= whitespace.LONG for document in documents):
         check_literal_unk(settings["literal_unk"])
         options = WhitespaceSettings(settings["lowercase"], settings["literal_unk"], settings["lines"])
-        sizes = {name: settings[name] for name in ("vocab_size", "min_count")}
+        sizes: Any = {name: settings.get(name) for name in ("vocab_size", "min_count", "allowed")}
         with suppress(UnicodeEncodeError):  # then `train_tokenizer` says where
             tokenizer, ids = whitespace.train_and_encode(documents, options, **sizes)
             if tokenizer.vocabulary.tokens:

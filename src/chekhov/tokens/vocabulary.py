@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NotRequired, TypedDict, Unpack
 
 import numpy as np
 
@@ -11,6 +12,14 @@ from chekhov.errors import COPY_AGAIN, ModelError, check_range
 from chekhov.types import BOS, EOS, UNK, Ids
 
 RESERVED = ("<unk>", "<s>", "</s>")  # the spellings of ids 0, 1, 2
+
+
+class Limits(TypedDict):
+    """What bounds a vocabulary of words: at most so many ids, counts of so many, only words that are allowed."""
+
+    vocab_size: int | None
+    min_count: int
+    allowed: NotRequired[Collection[str] | None]
 
 
 @dataclass(frozen=True)
@@ -36,11 +45,10 @@ class Vocabulary:
     @classmethod
     def from_counts(cls, counts: Mapping[str, int], *, max_size: int | None = None, min_count: int = 1) -> Vocabulary:
         """The most frequent tokens by falling count, ties by code point; ``max_size`` counts the three reserved ids."""
-        check_range("min_count", min_count, 1, 2**62)
+        check_limits(vocab_size=max_size, min_count=min_count)
         ranked = sorted(token for token, count in counts.items() if count >= min_count)
         ranked.sort(key=counts.__getitem__, reverse=True)  # stable: equal counts stay in the order of their spelling
         if max_size is not None:
-            check_range("vocab_size", max_size, len(RESERVED) + 1, 2**31)
             ranked = ranked[: max_size - len(RESERVED)]
         return cls(ranked)
 
@@ -81,6 +89,13 @@ class Vocabulary:
         if ids.size and not (ids.min() >= 0 and ids.max() < self.size):
             raise _outside(int(ids[(ids < 0) | (ids >= self.size)][0]), self.size)
         return ids
+
+
+def check_limits(**limits: Unpack[Limits]) -> None:
+    """`UsageError` for what cannot limit a vocabulary."""
+    check_range("min_count", limits["min_count"], 1, 2**62)
+    if (size := limits["vocab_size"]) is not None:
+        check_range("vocab_size", size, len(RESERVED) + 1, 2**31)
 
 
 def _outside(id: int, size: int) -> ModelError:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Unpack
 
 import msgspec
 import numpy as np
@@ -16,9 +17,10 @@ from chekhov.errors import COPY_AGAIN, ModelError, TextError
 from chekhov.tokens import marks, storage
 from chekhov.tokens.blanks import AT_FIRST, Types, count_tokens, encode_tokens, types_of
 from chekhov.tokens.spelling import SpellingModel, train_spelling
-from chekhov.tokens.vocabulary import RESERVED, Vocabulary
+from chekhov.tokens.vocabulary import RESERVED, Limits, Vocabulary, check_limits
 from chekhov.types import BOS, EOS, UNK, Ids
 
+BLOCK = 1 << 18  # characters that are read at once
 LONG = 1 << 16  # characters from which on kernels count and number the tokens
 
 
@@ -46,7 +48,8 @@ class WhitespaceTokenizer:
         check_tokens(self.vocabulary, self.options.literal_unk)
 
     @cached_property
-    def _types(self) -> Types:
+    def types(self) -> Types:
+        """What kernels look tokens up in."""
         return types_of(self.vocabulary.tokens)
 
     @property
@@ -70,7 +73,7 @@ class WhitespaceTokenizer:
         if len(document) >= LONG:
             with suppress(UnicodeEncodeError):
                 text = checked(document, self.options)
-                return encode_tokens(self._types, len(RESERVED), text, lines=self.options.lines)
+                return encode_tokens(self.types, text, lines=self.options.lines)
         if self.options.lines:
             return marks.encode_sentences(self.vocabulary, split(document, self.options))
         return marks.open_last(marks.encode_sentences(self.vocabulary, split(document, self.options)))
@@ -133,15 +136,15 @@ def check_tokens(vocabulary: Vocabulary, literal_unk: marks.LiteralUnk) -> None:
 
 
 def train_whitespace(
-    documents: Iterable[str], options: WhitespaceSettings, *, vocab_size: int | None, min_count: int
+    documents: Iterable[str], options: WhitespaceSettings, **limits: Unpack[Limits]
 ) -> WhitespaceTokenizer:
     counts = marks.count(lambda document: count(document, options), documents)
-    vocabulary, spelling = from_word_counts(counts, options.literal_unk, vocab_size=vocab_size, min_count=min_count)
+    vocabulary, spelling = from_word_counts(counts, options.literal_unk, **limits)
     return WhitespaceTokenizer(vocabulary, spelling, options)
 
 
 def train_and_encode(
-    documents: Sequence[str], options: WhitespaceSettings, *, vocab_size: int | None, min_count: int
+    documents: Sequence[str], options: WhitespaceSettings, **limits: Unpack[Limits]
 ) -> tuple[WhitespaceTokenizer, Ids]:
     """The tokenizer of long documents, and their ids: what `train_whitespace` and `encode_all` give, in one reading.
 
@@ -155,29 +158,54 @@ def train_and_encode(
             raise marks.in_document(error, number, len(documents)) from error
         if options.lines and text and not text.endswith("\n"):
             text += "\n"
-        parts.append(types.read(np.frombuffer(text.encode(), np.uint8), learn=True, lines=options.lines))
+        for block in blocks_of_lines(text):
+            parts.append(types.read(np.frombuffer(block.encode(), np.uint8), learn=True, lines=options.lines))
     numbers = np.concatenate([np.empty(0, np.int32), *parts])
-    counts = np.bincount(numbers[numbers >= 0], minlength=types.known)
-    tokenizer, id_of = from_types(types, counts, options, vocab_size=vocab_size, min_count=min_count)
-    return tokenizer, id_of[numbers + 1].astype(np.int64)
+    counts = types.count(numbers)
+    tokenizer, id_of = from_types(types, counts, options, **limits)
+    numbers += 1
+    return tokenizer, id_of.astype(np.int64)[numbers]
+
+
+def blocks_of_lines(text: str) -> Iterator[str]:
+    """The text in pieces that end with a line, and stay near the processor."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + BLOCK) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def from_types(
-    types: Types, counts: NDArray[np.int64], options: WhitespaceSettings, *, vocab_size: int | None, min_count: int
+    types: Types, counts: NDArray[np.int64], options: WhitespaceSettings, **limits: Unpack[Limits]
 ) -> tuple[WhitespaceTokenizer, NDArray[np.int32]]:
     """The tokenizer of counted types, and id_of: the id of type k is id_of[k + 1], that of a line's end id_of[0]."""
+    check_limits(**limits)
     spelt = types.tokens()
-    by_token = dict(zip(spelt, counts.tolist(), strict=True))
-    vocabulary, spelling = from_word_counts(by_token, options.literal_unk, vocab_size=vocab_size, min_count=min_count)
-    id_of = np.array([EOS, *vocabulary.ids(spelt)], np.int32)  # a literal <unk> that is no word has no id either
+    if options.literal_unk == "unknown" and RESERVED[UNK] in spelt:
+        counts = counts.copy()
+        counts[spelt.index(RESERVED[UNK])] = 0  # it is no word, and has no id either
+    kept, allowed, size = counts, limits.get("allowed"), limits["vocab_size"]
+    if allowed is not None:
+        kept = np.where([token in allowed for token in spelt], counts, 0)
+    ranked = types.ranked(kept)
+    ranked = ranked[: np.count_nonzero(kept >= limits["min_count"])]
+    if size is not None:
+        ranked = ranked[: size - len(RESERVED)]
+    id_of = np.full(len(spelt) + 1, UNK, np.int32)
+    id_of[0], id_of[ranked + 1] = EOS, len(RESERVED) + np.arange(len(ranked))
+    vocabulary = Vocabulary([spelt[number] for number in ranked.tolist()])
+    spelling = train_spelling(spelt[number] for number in np.flatnonzero(counts == 1).tolist())
     return WhitespaceTokenizer(vocabulary, spelling, options), id_of
 
 
 def from_word_counts(
-    counts: dict[str, int], literal_unk: marks.LiteralUnk, *, vocab_size: int | None, min_count: int
+    counts: dict[str, int], literal_unk: marks.LiteralUnk, **limits: Unpack[Limits]
 ) -> tuple[Vocabulary, SpellingModel]:
     """The vocabulary of counted words, and the spelling of those of count 1."""
     if literal_unk == "unknown":
         counts = {token: count for token, count in counts.items() if token != RESERVED[UNK]}
-    vocabulary = Vocabulary.from_counts(counts, max_size=vocab_size, min_count=min_count)
+    allowed = limits.get("allowed")
+    kept = counts if allowed is None else {token: count for token, count in counts.items() if token in allowed}
+    vocabulary = Vocabulary.from_counts(kept, max_size=limits["vocab_size"], min_count=limits["min_count"])
     return vocabulary, train_spelling(token for token, count in counts.items() if count == 1)

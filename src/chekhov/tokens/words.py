@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Unpack
 
 import msgspec
 import regex
@@ -14,7 +15,7 @@ import regex
 from chekhov.text.sentences import sentences
 from chekhov.tokens import marks, storage
 from chekhov.tokens.spelling import SpellingModel
-from chekhov.tokens.vocabulary import RESERVED, Vocabulary
+from chekhov.tokens.vocabulary import RESERVED, Limits, Vocabulary
 from chekhov.tokens.whitespace import check_tokens, from_word_counts
 from chekhov.types import EOS, UNK, Ids
 
@@ -115,9 +116,7 @@ def join_words(tokens: Sequence[str]) -> str:
     return "".join(pieces)
 
 
-def train_words(
-    documents: Iterable[str], options: WordSettings, *, vocab_size: int | None, min_count: int
-) -> WordTokenizer:
+def train_words(documents: Iterable[str], options: WordSettings, **limits: Unpack[Limits]) -> WordTokenizer:
     counts = marks.count(lambda text: Counter(chain.from_iterable(split(text, options))), documents)
-    vocabulary, spelling = from_word_counts(counts, options.literal_unk, vocab_size=vocab_size, min_count=min_count)
+    vocabulary, spelling = from_word_counts(counts, options.literal_unk, **limits)
     return WordTokenizer(vocabulary, spelling, options)
