@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chekhov
-from chekhov.errors import GenerationError, TextError, UsageError
+from chekhov.errors import GenerationError, ModelError, TextError, UsageError
 from chekhov.ngram import sentence_kernels as kernels
 from chekhov.ngram.sentence_chain import BEFORE, END, SpanIndex, chain_of_rows, count_sentences
 from chekhov.tasks.markov_text import MarkovText, markov_text_of, number_runs, number_sentences
@@ -163,3 +164,49 @@ def test_of_a_chain_folder(tmp_path: Path) -> None:
     ngram = chekhov.train("ngram", tmp_path / "t.txt")
     with pytest.raises(UsageError, match="E-MARKOV-007"):
         markov_text_of(ngram)
+
+
+def test_followers_are_listed_by_frequency() -> None:
+    text = MarkovText(["и а б", "и а в", "и а в", "и г"], order=2, weights=[1, 2, 3, 4])
+    assert text.followers("и а") == {"в": 5.0, "б": 1.0}
+    assert text.followers("а") == {"в": 5.0, "б": 1.0}
+    assert text.followers() == {"и": 10.0}
+    assert text.followers("а в") == {"": 5.0}
+    assert text.followers("б г") == {}
+    with pytest.raises(UsageError, match="E-MARKOV-004"):
+        text.followers("ы")
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(st.text('аб "\\\u2028', min_size=1, max_size=3), min_size=1, max_size=5), min_size=1, max_size=6),
+    st.integers(1, 3),
+    st.booleans(),
+)
+def test_json_brings_the_same_text_back(runs: list[list[str]], order: int, weighted: bool) -> None:
+    sentences = number_runs(runs)
+    if weighted:
+        sentences = replace(sentences, weights=np.arange(1.0, len(runs) + 1))
+    text = MarkovText.from_sentences(sentences, order)
+    again = MarkovText.from_json(text.to_json())
+    assert again.make(3, check_overlap=False) == text.make(3, check_overlap=False)
+    assert again.followers() == text.followers()
+    assert again.to_json() == text.to_json()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "", "[]", "{}", "[" * 100_000, b"\xff", '{"schema": 1, "order": 1}',
+        '{"schema": 2, "order": 1, "sentences": [["a"]]}',
+        '{"schema": 1, "order": 0, "sentences": [["a"]]}',
+        '{"schema": 1, "order": 1, "sentences": [["a", 1]]}',
+        '{"schema": 1, "order": 1, "sentences": [["a"]], "weights": []}',
+        '{"schema": 1, "order": 1, "sentences": [["a"]], "weights": [NaN]}',
+        '{"schema": 1, "order": 1, "sentences": [["a"]], "weights": [-1]}',
+        '{"state_size": 1, "chain": "[]", "parsed_sentences": []}',
+    ],
+)  # fmt: skip
+def test_json_of_something_else(data: str | bytes) -> None:
+    with pytest.raises(ModelError, match="E-MARKOV-009"):
+        MarkovText.from_json(data)

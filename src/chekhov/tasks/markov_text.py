@@ -10,12 +10,13 @@ from functools import cached_property
 from itertools import islice, pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.errors import GenerationError, TextError, UsageError, check_range
+from chekhov.errors import GenerationError, ModelError, TextError, UsageError, check_range
 from chekhov.ngram.chain import Chain
-from chekhov.ngram.sentence_chain import BEFORE, SentenceChain, SpanIndex, count_sentences
+from chekhov.ngram.sentence_chain import BEFORE, END, SentenceChain, SpanIndex, count_sentences
 from chekhov.tasks.text_model import TextModel
 from chekhov.text.prose import prose_sentences
 from chekhov.tokens.blanks import AT_FIRST, Types
@@ -58,6 +59,15 @@ class Sentences:
         return [all_words[start:end] for start, end in pairwise(bounds)]
 
 
+class Saved(msgspec.Struct, forbid_unknown_fields=True):
+    """What `MarkovText.to_json` writes: the chain is counted again in less time than it would take to read."""
+
+    schema: int
+    order: int
+    sentences: list[list[str]]
+    weights: list[float] | None = None
+
+
 class MarkovText:
     """Sentences whose every word followed the ``order`` words before it somewhere in the texts.
 
@@ -97,6 +107,48 @@ class MarkovText:
         made = cls.__new__(cls)
         made._hold(sentences, order)
         return made
+
+    def to_json(self) -> bytes:
+        """Its sentences, order and weights as UTF-8; markovify's own JSON is `chekhov.markovify`'s."""
+        s = self.sentences
+        weights = None if s.weights is None else s.weights.tolist()
+        return msgspec.json.encode(Saved(1, self.order, s.listed(), weights))
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> MarkovText:
+        """What `to_json` wrote. Raises `ModelError` for anything else, saying where it is wrong."""
+        mend = "write it again with to_json; markovify's JSON is read by chekhov.markovify"
+        try:
+            saved = msgspec.json.decode(data, type=Saved)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise ModelError("E-MARKOV-009", "this is no JSON of a MarkovText", why=str(error), mend=mend) from error
+        weights = saved.weights
+        fits = weights is None or (len(weights) == len(saved.sentences) and all(0 < w < 1e9 for w in weights))
+        if saved.schema != 1 or not 1 <= saved.order <= MAX_ORDER or not fits:
+            what = f"schema 1, an order of 1 to {MAX_ORDER} and a weight above 0 for each sentence are expected"
+            raise ModelError("E-MARKOV-009", what, mend=mend)
+        sentences = number_runs(filter(None, saved.sentences))
+        if weights is not None:
+            kept = [weight for weight, words in zip(weights, saved.sentences, strict=True) if words]
+            sentences = replace(sentences, weights=np.array(kept, np.float64))
+        return cls.from_sentences(sentences, saved.order)
+
+    def followers(self, words: str = "") -> dict[str, float]:
+        """What came after these words and how often (or with what weight), the commonest first; "" : the end.
+
+        The last `order` words count, or all where there are fewer; without any, how sentences begin.
+        Raises `UsageError` for a word that the texts do not know.
+        """
+        prefix = self._start_ids(words)
+        last = prefix[-self.order :]
+        chain = self.chain(max(1, len(last)))
+        state = self._state(chain.order, last)
+        if state < 0:
+            return {}
+        entries = slice(chain.offsets[state], chain.offsets[state + 1])
+        counts = zip(chain.follows[entries].tolist(), chain.weights()[entries].tolist(), strict=True)
+        named = {"" if word == END else self.sentences.words[word]: count for word, count in counts}
+        return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))
 
     def _hold(self, sentences: Sentences, order: int) -> None:
         check_range("order", order, 1, MAX_ORDER)
