@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
@@ -18,5 +18,13 @@ def machine() -> str:
         ]
         cpu = names[0] if names else cpu
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    packages = " ".join(f"{name} {version(name)}" for name in ("chekhov", "torch", "numpy"))
+    packages = " ".join(f"{name} {installed(name)}" for name in ("chekhov", "torch", "numpy"))
     return f"{cpu}, {cores} cores; Python {platform.python_version()}, {packages}"
+
+
+def installed(name: str) -> str:
+    """The version of a package."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

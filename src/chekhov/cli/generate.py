@@ -40,7 +40,7 @@ def generate(
         ),
     ] = False,
     sentences: Annotated[
-        int | None, typer.Option(help="A chain: so many sentences, each new, in the manner of its text.")
+        int | None, typer.Option(help="A chain: so many sentences, none copied; an n-gram model: any number, fast.")
     ] = None,
     start: Annotated[str, typer.Option(help="With --sentences: the words to begin with.")] = "",
     min_words: Annotated[int, typer.Option(help="With --sentences.")] = 1,
@@ -72,6 +72,17 @@ def generate(
 
         seed = secrets.randbelow(1 << 31)
         say(f"seed {seed}")
+    if sentences is not None and found.kind != "chain":
+        from chekhov.tasks.sentences import draw_sentences
+
+        if (min_words, min_characters, max_characters, max_overlap) != (1, 0, None, 0.7):
+            what = "--min-words, --min-characters, --max-characters and --max-overlap are bounds of a chain's sentences"
+            raise UsageError("E-MARKOV-008", what, mend="leave them out")
+        for drawn in draw_sentences(
+            found, sentences, start=start, max_words=max_words or 1000, seed=seed, allow_unk=allow_unk
+        ):
+            print_json(drawn.as_json()) if json else print(drawn.text)
+        return
     if sentences is not None:
         from chekhov.tasks.markov_text import markov_text_of
 

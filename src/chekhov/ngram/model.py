@@ -17,6 +17,7 @@ from chekhov.kernels.threads import Progress, available
 from chekhov.ngram.building import Parts
 from chekhov.ngram.counting import TARGETS, Counts, IdFile, count_ngrams
 from chekhov.ngram.pruning import check_thresholds
+from chekhov.ngram.sampling import SentenceSampler
 from chekhov.ngram.smoothing import ADJUSTED, PRUNABLE, SMOOTHINGS, Options, smooth
 from chekhov.ngram.spilling import Spilled, spiller
 from chekhov.ngram.table import Table, check_table, damaged
@@ -117,6 +118,14 @@ class NGram:
         words, log10_probs = np.empty(min(k, self.vocab_size), np.int64), np.empty(min(k, self.vocab_size), np.float32)
         found = top_kernels.fill_top(*self._arrays(), path, firsts, self._falling, words, log10_probs)
         return words[:found], log10_probs[:found] * LN10
+
+    @cached_property
+    def sentences(self) -> SentenceSampler:
+        """Draws whole sentences, far faster than row by row; `UsageError` where scores are no probabilities."""
+        if self.smoothing == "stupid-backoff":
+            what = "the scores of stupid back-off do not sum to one: no sentence can be drawn by them"
+            raise UsageError("E-SAMPLE-001", what, mend="another --smoothing, or generate without --sentences")
+        return SentenceSampler(self.table, self._begin)
 
     def _sorted_from(self, node: int) -> int:
         """Where in ``_falling`` the entries of a node stand by falling p; -1 if they are few."""
