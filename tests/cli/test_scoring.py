@@ -115,7 +115,14 @@ def test_sentences_of_a_chain(folder: str, tmp_path: Path) -> None:
     ):
         code, _, err = call("generate", chain, "--seed", "1", *flags)
         assert (code, err.split()[0]) == (1 if error == "E-MARKOV-003" else 2, error)
-    assert "E-MARKOV-007" in call("generate", folder, "--sentences", "1", "--seed", "1")[2]
+    code, out, _ = call("generate", folder, "--sentences", "4", "--max-words", "30", "--seed", "1", "--json")
+    drawn = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [sentence["finish_reason"] in ("end", "length") for sentence in drawn] == [True] * 4
+    assert "E-MARKOV-008" in call("generate", folder, "--sentences", "1", "--min-words", "2", "--seed", "1")[2]
+    mixture = str(tmp_path / "mixture")
+    assert call("mix", folder, folder, "-o", mixture, "--valid", str(text))[0] == 0
+    assert "E-MARKOV-007" in call("generate", mixture, "--sentences", "1", "--seed", "1")[2]
     assert call("score", folder, "--query", "--json", stdin="Никто")[0] == 2
 
 
