@@ -110,7 +110,7 @@ Written by `python benchmarks/chekhov_table.py --long`; do not edit. Perplexitie
 bits per character always: what a model needs for a character that it has not seen, unknown words paid for.
 
 What to see: no net alone overtakes the character 7-gram in a minute, on two to three megabytes. An LSTM of 512 units
-comes near it in ten. The mixture is better than every one of its parts: they err in different places.
+overtakes it within ten. The mixture is better than every one of its parts: they err in different places.
 """
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from chekhov.types import EOS, UNK
 
 SENTENCE, DRAWS, LENGTH, STATE, NODE, PATH, STAGE, LOW, HIGH, SUMS, LOOK, COLUMNS = range(12)  # of a lane
 ARRIVED, FEW, GUIDED, MANY = range(4)  # stages of a draw
-DRAWS_A_WORD = 10_000_000  # after so many a sentence is broken off: only a damaged table needs them
+DRAWS_A_WORD = 1_000_000  # after so many a sentence is broken off: only a damaged table needs them
 NOTHING = -1
 
 
@@ -163,7 +163,7 @@ def draw_sentences(table, sums_of, many, seed, first, begin, allow_unk, lanes, w
                     e += 1
             at[lane, STAGE] = ARRIVED
             if e == high and (node == 0 or node_floats[node, 1] == -np.inf):
-                e = high - 1  # by rounding: there is no mass for a shorter context
+                e = max(high - 1, 0)  # by rounding: there is no mass for a shorter context
             length = at[lane, PATH]
             if e == high:
                 if length < 64:

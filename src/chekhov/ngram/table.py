@@ -109,7 +109,8 @@ def check_table(table: Table, order: int, vocab_size: int) -> Table:
     first_starts = [0, 1, 1 + vocab_size][: order + 1]
     if starts.shape != (order + 1,) or starts[: len(first_starts)].tolist() != first_starts or starts[-1] != M:
         raise damaged(f"the nodes of order {order} and {vocab_size} words are expected")
-    if (np.diff(starts) < 0).any() or vocab_size > E or nodes[1, FIRST] != vocab_size or nodes[-1, FIRST] != E:
+    ends = nodes[0, FIRST], nodes[1, FIRST], nodes[-1, FIRST]
+    if (np.diff(starts) < 0).any() or vocab_size > E or ends != (0, vocab_size, E):
         raise damaged("the nodes do not cover the entries")
     if nodes.nbytes + entries.nbytes <= CHECKED_BYTES:
         check_content(table, vocab_size)

@@ -17,9 +17,10 @@ NOTHING = -1
 
 @inlined
 def bounds(nodes, entries, node):
-    """Where the entries of a node begin and end."""
+    """Where the entries of a node begin and end: inside the table, and in this order, whatever the numbers are."""
     begin, end = np.int64(nodes[node, 0]), np.int64(nodes[node + 1, 0])
-    return max(begin, 0), min(end, len(entries))
+    end = max(min(end, len(entries)), 0)
+    return min(max(begin, 0), end), end
 
 
 @inlined
@@ -174,8 +175,8 @@ def score_text(
                 at[lane, LOW], at[lane, HIGH], at[lane, LOOK] = low, high, look
                 prefetch(entries, (look, 0))
                 continue
-            found = NOTHING
-            for e in range(low, high):
+            found = NOTHING if here != 0 else low
+            for e in range(low, high if here != 0 else low):
                 if entries[e, 0] == word:
                     found = e
             at[lane, LOOK] = NOTHING
