@@ -1,6 +1,6 @@
 """What each parser is thrown at: bytes from anywhere end in a value or in a `ChekhovError`, in nothing else.
 
-A target takes bytes; its seeds are valid inputs. `fuzz.py` runs one under atheris, `test_targets.py` each for a moment.
+A target takes bytes; its seeds are valid inputs. `run.py` runs one under atheris, `test_targets.py` each for a moment.
 """
 
 from __future__ import annotations
