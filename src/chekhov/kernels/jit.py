@@ -110,6 +110,21 @@ def load_64(context: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def store_64(context: Any, array: Any, index: Any, bits: Any) -> Any:
+    """Write 64 bits from ``array[index]`` on, into an array of bytes."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array_type, index_type, _ = signature.args
+        struct = context.make_array(array_type)(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], index_type, types.intp)
+        pointer = cgutils.get_item_pointer(context, builder, array_type, struct, [place])
+        builder.store(arguments[2], builder.bitcast(pointer, llvmlite.ir.IntType(64).as_pointer())).align = 1
+        return context.get_dummy_value()
+
+    return types.void(array, index, types.uint64), code
+
+
+@intrinsic
 def count_ones(context: Any, word: Any) -> Any:
     """How many of the bits of a uint64 are set."""
 

@@ -51,37 +51,38 @@ def write_arpa(table: Table, words: Sequence[str], path: Path) -> None:
         if not word or len(word.split()) != 1:
             what = f"the token {word!r} holds white space, which in an ARPA file stands between words"
             raise ModelError("E-ARPA-001", what, mend="train on --tokens words or whitespace")
-    blocks: Iterator[bytes] = arpa_blocks(table, words)
+    blocks = arpa_blocks(table, words)
     if path.name.endswith(".gz"):
         blocks = packed(blocks)
     commit(write_temporary(path, blocks)[0], path)
 
 
-def arpa_blocks(table: Table, words: Sequence[str]) -> Iterator[bytes]:
+def arpa_blocks(table: Table, words: Sequence[str]) -> Iterator[bytes | memoryview]:
     from chekhov.ngram import arpa_kernels
 
     counts = "".join(f"ngram {n}={count}\n" for n, count in enumerate(table.sizes(), start=1))
     yield f"\\data\\\n{counts}".encode()
     spelt = [word.encode() for word in words]
-    spellings = np.frombuffer(b"".join(spelt), np.uint8)
-    starts = np.concatenate([[0], np.cumsum([len(word) for word in spelt])])
-    out = np.empty(BLOCK + 1024 + table.order * max(map(len, spelt)), np.uint8)
-    for n in range(1, table.order + 1):
-        yield f"\n\\{n}-grams:\n".encode()
-        grams, log10_probs, log10_backoffs = table.grams(n)
-        if n == 1:
-            log10_probs = np.where(np.arange(len(log10_probs)) == BOS, 0.0, log10_probs)  # never predicted: KenLM's way
-        log10_probs = np.maximum(log10_probs, -99.0).astype(np.float32)  # ARPA's way to write the logarithm of 0
-        at = 0
-        while at < len(grams):
-            at, size = arpa_kernels.write_lines(
-                grams, log10_probs, np.maximum(log10_backoffs, -99.0), n < table.order, spellings, starts, at, out
+    spellings = np.frombuffer(b"".join([*spelt, bytes(8)]), np.uint8)
+    word_starts = np.concatenate([[0], np.cumsum([len(word) for word in spelt])])
+    out = np.empty(BLOCK + 1024 + table.order * (1 + max(map(len, spelt))), np.uint8)
+    arrays = table.nodes, table.node_floats, table.entries, table.entry_floats
+    depths = [*np.diff(table.starts).tolist(), 0]
+    contexts = np.empty((1, 0), np.int32)
+    for depth in range(table.order):
+        yield f"\n\\{depth + 1}-grams:\n".encode()
+        deeper = np.empty((depths[depth + 1], depth + 1), np.int32)
+        node, entry = int(table.starts[depth]), 0
+        while node < table.starts[depth + 1]:
+            node, entry, size = arpa_kernels.write_lines(
+                arrays, table.starts, depth, contexts, deeper, spellings, word_starts, node, entry, out
             )
-            yield out[:size].tobytes()
+            yield out[:size].data
+        contexts = deeper
     yield b"\n\\end\\\n"
 
 
-def packed(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def packed(blocks: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
     import io
 
     buffer = io.BytesIO()

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel, prefetch
+from chekhov.kernels.jit import inlined, kernel, load_64, prefetch, store_64
+from chekhov.ngram.table_kernels import bounds
+from chekhov.types import BOS
 
 TAB, NEWLINE, BLANK, MINUS, POINT, ZERO = 9, 10, 32, 45, 46, 48
 WIDEST = 32  # bytes that a number takes at most
+LEAST = np.float32(-99.0)  # ARPA's way to write the logarithm of 0
+UNITS = 10 ** np.arange(19)
+SCALES = 10.0 ** np.arange(26)
+PAIRS = np.frombuffer("".join(f"{number:02}" for number in range(100)).encode(), np.uint8)
 NOTHING = -1
 AHEAD = 16  # rows whose memory is asked for before their turn
 GOOD, NOT_A_NUMBER, POSITIVE, UNKNOWN_WORD, TOO_FEW, TOO_MANY, END = 0, 1, 2, 3, 4, 5, 6
@@ -27,59 +33,96 @@ def put_number(out, at, x):
         least, apart = 0.5 * least, 0.5 * apart
         if unit > apart:
             decimals, unit = decimals + 1, 0.1 * unit
-    scale = 1.0
-    for _ in range(decimals):
-        scale *= 10.0
-    digits = np.int64(size * scale + 0.5)
+    digits = np.int64(size * SCALES[decimals] + 0.5)
     while digits % 10 == 0 and decimals > 0:
         digits //= 10
         decimals -= 1
-    length = 0
-    rest = digits
-    while rest > 0 or length <= decimals:
-        rest //= 10
-        length += 1
-    end = at + length + (decimals > 0)
-    place = end
-    for k in range(length):
-        if k == decimals and decimals > 0:
-            place -= 1
-            out[place] = POINT
-        place -= 1
-        out[place] = ZERO + digits % 10
-        digits //= 10
-    return end
+    whole = digits // UNITS[decimals] if decimals < len(UNITS) else 0
+    if whole < 10:
+        out[at] = ZERO + whole
+        at += 1
+    else:
+        at = put_digits(out, at, whole, 2 if whole < 100 else 3 + (whole >= 1000))
+    if decimals > 0:
+        out[at] = POINT
+        at = put_digits(out, at + 1, digits - whole * UNITS[decimals] if decimals < len(UNITS) else digits, decimals)
+    return at
+
+
+@inlined
+def put_digits(out, at, number, width):
+    """The last ``width`` digits of a number, two at a time: the place behind them."""
+    place = at + width
+    while place - at >= 2:
+        rest = number // 100
+        pair = 2 * (number - 100 * rest)
+        out[place - 1], out[place - 2] = PAIRS[pair + 1], PAIRS[pair]
+        number, place = rest, place - 2
+    if place > at:
+        out[at] = ZERO + number % 10
+    return at + width
+
+
+@inlined
+def put_word(out, at, spellings, begin, end):
+    """spellings[begin:end], eight bytes at a time, so that some more are written: the place behind them."""
+    i = begin
+    while i < end:
+        store_64(out, at + i - begin, load_64(spellings, i))
+        i += 8
+    return at + end - begin
 
 
 @kernel
-def write_lines(grams, log10_probs, log10_backoffs, with_backoffs, spellings, starts, begin, out):
-    """Lines ``p TAB w1 w2 ... [TAB back-off]`` of the n-grams from ``begin`` on, as many as there is room for.
+def write_lines(table, starts, depth, contexts, deeper, spellings, word_starts, node, entry, out):
+    """Lines ``p TAB w1 w2 ... [TAB back-off]`` of n-grams of order depth + 1, as many as there is room for.
 
-    grams (count, n). Word k is spelt spellings[starts[k] : starts[k + 1]]. Returns (the next n-gram, bytes written).
+    They are those of ``node``, from ``entry`` on, and of the nodes behind it. contexts (M, depth): the words of the
+    nodes of this depth; deeper (.., depth + 1): those of the next, which it fills. Word k is spelt
+    spellings[word_starts[k] : word_starts[k + 1]], and eight bytes lie behind the last. Returns (node, entry, bytes).
     """
-    at, n = 0, grams.shape[1]
-    for g in range(begin, len(grams)):
-        room = 2 * WIDEST + 4
-        for k in range(n):
-            room += starts[grams[g, k] + 1] - starts[grams[g, k]] + 1
-        if at + room > len(out):
-            return g, at
-        at = put_number(out, at, log10_probs[g])
-        out[at] = TAB
-        at += 1
-        for k in range(n):
-            if k > 0:
+    nodes, node_floats, entries, entry_floats = table
+    first, last, highest, at = starts[depth], starts[depth + 1], depth + 2 == len(starts), 0
+    most = 2 * WIDEST + 16
+    while node < last:
+        low, high = bounds(nodes, entries, node)
+        before = 1  # bytes of the context
+        for k in range(depth):
+            before += word_starts[contexts[node - first, k] + 1] - word_starts[contexts[node - first, k]] + 1
+        entry = max(entry, low)
+        while entry < high:
+            word = entries[entry, 0]
+            if at + before + word_starts[word + 1] - word_starts[word] + most > len(out):
+                return node, entry, at
+            log10_p = max(entry_floats[entry, 1], LEAST)
+            at = put_number(out, at, log10_p if depth > 0 or word != BOS else np.float32(0.0))  # KenLM's way
+            out[at] = TAB
+            at += 1
+            for k in range(depth):
+                context_word = contexts[node - first, k]
+                at = put_word(out, at, spellings, word_starts[context_word], word_starts[context_word + 1])
                 out[at] = BLANK
                 at += 1
-            for i in range(starts[grams[g, k]], starts[grams[g, k] + 1]):
-                out[at] = spellings[i]
-                at += 1
-        if with_backoffs and log10_backoffs[g] != 0.0:
-            out[at] = TAB
-            at = put_number(out, at + 1, log10_backoffs[g])
-        out[at] = NEWLINE
-        at += 1
-    return len(grams), at
+            at = put_word(out, at, spellings, word_starts[word], word_starts[word + 1])
+            child = entries[entry, 2] if depth > 0 else 1 + word
+            later = np.int64(
+                entries[min(entry + AHEAD, len(entries) - 1), 2]
+            )  # nodes lie anywhere: ask for one in time
+            if not highest and last <= later < starts[depth + 2]:
+                prefetch(nodes, (later, np.int64(1)))
+                prefetch(deeper, (later - last, np.int64(0)))
+            if not highest and last <= child < starts[depth + 2]:
+                for k in range(depth):
+                    deeper[child - last, k] = contexts[node - first, k]
+                deeper[child - last, depth] = word
+                if node_floats[child, 1] != 0.0:
+                    out[at] = TAB
+                    at = put_number(out, at + 1, max(node_floats[child, 1], LEAST))
+            out[at] = NEWLINE
+            at += 1
+            entry += 1
+        node += 1
+    return node, entry, at
 
 
 @inlined
