@@ -20,7 +20,7 @@ SOURCE = sorted((ROOT / "src").rglob("*.py"))
 CODE = re.compile(r"E-[A-Z]+-[0-9]{3}")
 VERBS = [
     *("demo", "doctor", "evaluate", "export", "generate", "import", "info", "mix", "prune"),
-    *("quantise", "rescore", "score", "train", "verify"),
+    *("quantise", "rescore", "rifle", "score", "train", "verify"),
 ]
 KINDS = ["chain", "elman", "gru", "lstm", "mingru", "ngram", "window"]
 

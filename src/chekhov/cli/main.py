@@ -21,6 +21,7 @@ from chekhov.cli import (
     prune,
     quantise,
     rescore,
+    rifle,
     score,
     train,
     verify,
@@ -41,6 +42,7 @@ app.command("score")(score.score)
 app.command("evaluate")(evaluate.evaluate)
 app.command("rescore")(rescore.rescore)
 app.command("mix")(mix.mix)
+app.command("rifle")(rifle.rifle)
 app.command("prune")(prune.prune)
 app.command("quantise")(quantise.quantise)
 app.command("export")(export.export)

@@ -58,13 +58,14 @@ def plot_curves(folder: Path, out: Path) -> None:
     axes.set(xlabel="tokens read", ylabel="nats per token", title=str(folder))
     axes.grid(alpha=0.3)
     axes.legend()
+    save_figure(figure, out)
+
+
+def save_figure(figure: Any, out: Path) -> None:
+    """Write and close it; `UsageError` where it cannot be written."""
     try:
         figure.savefig(out)
     except (OSError, ValueError) as error:
-        what, mend = (
-            f"the plot cannot be written: {error}",
-            "end its name in .svg, .png or .pdf, in a folder that exists",
-        )
-        raise UsageError("E-TRAIN-015", what, where=str(out), mend=mend) from error
+        raise UsageError("E-TRAIN-015", f"the plot cannot be written: {error}", where=str(out), mend=MEND) from error
     finally:
-        pyplot.close(figure)
+        load_matplotlib().close(figure)
