@@ -22,6 +22,7 @@ from chekhov.cli import (
     quantise,
     rescore,
     score,
+    tag,
     train,
     verify,
 )
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(train.app, name="train")
 app.command("generate")(generate.generate)
 app.command("score")(score.score)
+app.command("tag")(tag.tag)
 app.command("evaluate")(evaluate.evaluate)
 app.command("rescore")(rescore.rescore)
 app.command("mix")(mix.mix)

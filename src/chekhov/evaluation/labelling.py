@@ -66,9 +66,7 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def span_interval(
-    right: Sequence[Sequence[str]], found: Sequence[Sequence[str]], seed: int = 0
-) -> tuple[float, float]:
+def span_interval(right: Sequence[Sequence[str]], found: Sequence[Sequence[str]], seed: int = 0) -> tuple[float, float]:
     """95 % interval of the F1 of spans: percentiles of 2,000 bootstrap draws of the sentences (Efron 1979)."""
     rows = [span_counts([r], [f]) for r, f in zip(right, found)]
     table = np.array([(row.right, row.found + row.there) for row in rows], np.float64).reshape(-1, 2)

@@ -88,7 +88,9 @@ def _sentence(lines: list[str], start: int, name: str) -> Sentence:
     for number, line in enumerate(lines, start=start):
         if line.startswith("#"):
             if rows:
-                raise _error("006", "a comment stands between the words of a sentence", name, number, 1)
+                raise TextError(
+                    "E-CONLLU-006", "a comment stands between the words of a sentence", **_at(name, number, 1)
+                )
             comments.append(line)
             continue
         row = line.split("\t")
@@ -96,27 +98,37 @@ def _sentence(lines: list[str], start: int, name: str) -> Sentence:
         found = _ID.fullmatch(row[0])
         if found is None:
             what = f"the id {row[0]!r} is neither a word (3), a range (3-4) nor an empty node (3.1)"
-            raise _error("003", what, name, number, 1)
+            raise TextError("E-CONLLU-003", what, **_at(name, number, 1))
         word, end, before, part = (int(group) if group else 0 for group in found.groups())
         if end:
             if end <= word:
-                raise _error("004", f"the range {row[0]} ends before it begins", name, number, 1)
+                raise TextError("E-CONLLU-004", f"the range {row[0]} ends before it begins", **_at(name, number, 1))
             if word != last + 1 or word <= range_end:
-                raise _error("005", f"the range {row[0]} does not stand before its first word", name, number, 1)
+                raise TextError(
+                    "E-CONLLU-005", f"the range {row[0]} does not stand before its first word", **_at(name, number, 1)
+                )
             range_end = end
         elif part:
             if before != last or part != node + 1:
-                raise _error("005", f"the empty node {row[0]} stands after word {last}", name, number, 1)
+                raise TextError(
+                    "E-CONLLU-005", f"the empty node {row[0]} stands after word {last}", **_at(name, number, 1)
+                )
             node = part
         else:
             if word != last + 1:
-                raise _error("005", f"the id is {word} where {last + 1} was to come", name, number, 1)
+                raise TextError(
+                    "E-CONLLU-005", f"the id is {word} where {last + 1} was to come", **_at(name, number, 1)
+                )
             last, node = word, 0
         rows.append(row)
     if not last:
-        raise _error("002", "the sentence has no words", name, start, 1)
+        raise TextError("E-CONLLU-002", "the sentence has no words", **_at(name, start, 1))
     if range_end > last:
-        raise _error("005", f"a range ends at {range_end}, the sentence at {last}", name, start + len(lines) - 1, 1)
+        raise TextError(
+            "E-CONLLU-005",
+            f"a range ends at {range_end}, the sentence at {last}",
+            **_at(name, start + len(lines) - 1, 1),
+        )
     return Sentence(rows, comments)
 
 
@@ -124,12 +136,12 @@ def _check_columns(row: list[str], line: str, name: str, number: int) -> None:
     if len(row) != len(COLUMNS):
         place = len(line) + 1 if len(row) < len(COLUMNS) else len("\t".join(row[: len(COLUMNS)])) + 1
         what = f"{len(row)} columns where CoNLL-U has {len(COLUMNS)}"
-        raise _error("001", what, name, number, place)
+        raise TextError("E-CONLLU-001", what, **_at(name, number, place))
     if "" in row:
         place = row.index("")
         what = f"the column {COLUMNS[place]} is empty"
-        raise _error("002", what, name, number, sum(map(len, row[:place])) + place + 1)
+        raise TextError("E-CONLLU-002", what, **_at(name, number, sum(map(len, row[:place])) + place + 1))
 
 
-def _error(code: str, what: str, name: str, line: int, column: int) -> TextError:
-    return TextError(f"E-CONLLU-{code}", what, where=f"{name or 'text'}:{line}:{column}", mend=SENTENCE_MEND)
+def _at(name: str, line: int, column: int) -> dict[str, str]:
+    return {"where": f"{name or 'text'}:{line}:{column}", "mend": SENTENCE_MEND}

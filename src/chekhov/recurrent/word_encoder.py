@@ -67,4 +67,3 @@ class WordEncoder(nn.Module):
         xs = F.embedding(tokens, self.embed(features))
         xs = F.dropout(xs, self.dropout, self.training)
         return F.dropout(self.layers(xs, lengths), self.dropout, self.training)
-
