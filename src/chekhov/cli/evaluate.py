@@ -23,10 +23,9 @@ def evaluate(
 ) -> None:
     """Perplexity, bits per character, unknown words and speed of one or more models on a text."""
     from dataclasses import asdict
-
-    from chekhov.cli.table import model_table
     from pathlib import Path
 
+    from chekhov.cli.table import model_table
     from chekhov.evaluation.significance import compare_all, describe
     from chekhov.saving import read_config
     from chekhov.tasks.corpus import held_out

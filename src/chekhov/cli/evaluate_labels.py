@@ -9,7 +9,7 @@ from chekhov.cli.output import note, print_json
 
 def evaluate_labels(kind: str, folder: str, text: str, *, json: bool) -> None:
     """Figures of each column; a table, or one object a column."""
-    records = tagger_records(folder, text)
+    records = tagger_records(folder, text) if kind == "tagger" else classifier_records(folder, text)
     for record in records:
         if json:
             print_json({"schema": 1, "model": folder, "kind": kind, **record})
@@ -27,7 +27,18 @@ def tagger_records(folder: str, text: str) -> list[dict[str, Any]]:
     return evaluate_tagger(tagger, found.sentences, found.columns(tagger.columns))
 
 
+def classifier_records(folder: str, text: str) -> list[dict[str, Any]]:
+    from chekhov.tasks.classifier import Classifier
+    from chekhov.tasks.classifier_training import evaluate_classifier
+    from chekhov.tasks.labelled_files import read_labelled
+
+    return [evaluate_classifier(Classifier.load(folder), *read_labelled(text, note=note))]
+
+
 def show(folder: str, record: dict[str, Any]) -> None:
+    if "by_label" not in record:
+        print(f"{folder}: " + ", ".join(f"{name} {value:g}" for name, value in record.items()))
+        return
     low, high = record["accuracy_interval"]
     unit = "words" if "words" in record else "texts"
     print(f"{folder}, {record.get('column', 'label')}: {record[unit]:,} {unit}")

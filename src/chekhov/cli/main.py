@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from chekhov.cli import (
+    classify,
     demo,
     doctor,
     evaluate,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.add_typer(train.app, name="train")
 app.command("generate")(generate.generate)
 app.command("score")(score.score)
+app.command("classify")(classify.classify)
 app.command("tag")(tag.tag)
 app.command("evaluate")(evaluate.evaluate)
 app.command("rescore")(rescore.rescore)

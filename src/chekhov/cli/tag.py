@@ -25,13 +25,12 @@ def tag(
 ) -> None:
     """Tag every word: CoNLL-U in, CoNLL-U out; anything else as token<TAB>tag."""
     import sys
+    from pathlib import Path
 
     from chekhov.saving import read_config
     from chekhov.tasks.label_training import check_labeller
     from chekhov.tasks.labelled_files import read_tagged
     from chekhov.tasks.tagger import Tagger
-
-    from pathlib import Path
 
     check_labeller(read_config(Path(model)).kind, "tagger", model)
     tagger = Tagger.load(model)

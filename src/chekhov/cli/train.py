@@ -236,6 +236,7 @@ def lstm() -> None:
 
 
 app.command("tagger")(train_labels.tagger)
+app.command("classifier")(train_labels.classifier)
 
 
 def run(

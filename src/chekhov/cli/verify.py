@@ -28,6 +28,10 @@ def verify(
         from chekhov.tasks.tagger import Tagger
 
         Tagger.load(model)
+    elif config.kind == "classifier":
+        from chekhov.tasks.classifier import Classifier
+
+        Classifier.load(model)
     else:
         load(model)
     if json:

@@ -47,6 +47,12 @@ def label_counts(right: Sequence[str], found: Sequence[str]) -> dict[str, Counts
     return {label: Counts(hits[label], guessed[label], there[label]) for label in sorted(there | guessed)}
 
 
+def confusion_of(right: Sequence[str], found: Sequence[str], most: int = 10) -> list[dict[str, Any]]:
+    """The pairs of labels that are confused most often."""
+    pairs = Counter((r, f) for r, f in zip(right, found) if r != f).most_common(most)
+    return [{"right": r, "found": f, "count": n} for (r, f), n in pairs]
+
+
 def span_counts(right: Sequence[Sequence[str]], found: Sequence[Sequence[str]], label: str | None = None) -> Counts:
     """Spans with the same words and label, as seqeval and conlleval count them; ``label``: of this one only."""
     hits = guesses = there = 0
@@ -97,10 +103,7 @@ def tagging_figures(
         "accuracy_known": (hits - sum(new)) / max(1, len(pairs) - len(new)),
         "accuracy_unknown": sum(new) / max(1, len(new)),
         "unknown_words": len(new),
-        "confusion": [
-            {"right": r, "found": f, "count": n}
-            for (r, f), n in Counter((r, f) for _, r, f in pairs if r != f).most_common(10)
-        ],
+        "confusion": confusion_of([r for _, r, _ in pairs], [f for _, _, f in pairs]),
     }
     if spans:
         labels = sorted({span.label for tags in [*right, *found] for span in spans_of(tags)})

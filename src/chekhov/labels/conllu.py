@@ -83,7 +83,8 @@ def blocks(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _sentence(lines: list[str], start: int, name: str) -> Sentence:
-    comments, rows = [], []
+    comments: list[str] = []
+    rows: list[list[str]] = []
     last, node, range_end = 0, 0, 0
     for number, line in enumerate(lines, start=start):
         if line.startswith("#"):

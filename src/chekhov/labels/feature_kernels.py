@@ -9,7 +9,7 @@ from chekhov.kernels.jit import kernel
 
 @kernel
 def hash_features(lower, lower_begins, raw_classes, raw_begins, buckets, prefixes, suffixes, out):
-    """Fill ``out`` (words, prefixes + suffixes + 1): the bucket of each affix of the lower-cased word, and of its shape.
+    """Fill ``out`` (words, prefixes + suffixes + 1): the bucket of each affix of the lower-cased word, and its shape.
 
     FNV-1a, 64 bits, over code points. An affix that is longer than the word is the word. The shape is the word's
     character classes, runs of one class counted up to two.

@@ -27,7 +27,7 @@ def class_of(character: str) -> int:
 
 
 def affixes(words: Sequence[str]) -> NDArray[np.int32]:
-    """(len(words), AFFIX_FEATURES): buckets of prefixes of 1 to 3 and suffixes of 1 to 5 characters, and of the shape."""
+    """(len(words), AFFIX_FEATURES): buckets of prefixes of 1 to 3, suffixes of 1 to 5 characters, and the shape."""
     from chekhov.labels.feature_kernels import hash_features
 
     out = np.empty((len(words), AFFIX_FEATURES), np.int32)

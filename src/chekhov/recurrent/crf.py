@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -118,7 +119,7 @@ class CRF(nn.Module):
         alpha, beta, total = self.sums(scores, temperature)
         transitions, scores = self._arrays()[0] / temperature, scores / temperature
         value = alpha[start, tags[0]]
-        for place, (before, tag) in enumerate(zip(tags, tags[1:]), start=start + 1):
+        for place, (before, tag) in enumerate(itertools.pairwise(tags), start=start + 1):
             value += transitions[before, tag] + scores[place, tag]
         return float(np.exp(min(0.0, value + beta[start + len(tags) - 1, tags[-1]] - total)))
 
@@ -129,9 +130,8 @@ class CRF(nn.Module):
         from chekhov.recurrent.crf_kernels import forward_backward
 
         alpha, beta = np.empty(scores.shape), np.empty(scores.shape)
-        divisor = np.float32(temperature)
-        tables = [table / divisor for table in self._arrays()]
-        total = forward_backward(np.ascontiguousarray(scores / divisor), *tables, alpha, beta)
+        tables = [table / np.float64(temperature) for table in self._arrays()]
+        total = forward_backward(scores / np.float64(temperature), *tables, alpha, beta)
         return alpha, beta, float(total)
 
     def _arrays(self) -> tuple[NDArray[np.float32], ...]:

@@ -16,8 +16,11 @@ INITIAL_DEVIATION = 0.3  # of embeddings
 class WordEncoder(nn.Module):
     """Embedding of the word and of each affix, one beside the other -> bidirectional LSTM layers.
 
-    ``word_dropout``: the share of words that training takes for unknown ones, so that the affixes learn to stand alone.
+    No layer: the embeddings themselves, a bag of them. ``word_dropout``: the share of words that training takes for
+    unknown ones, so that the affixes learn to stand alone.
     """
+
+    offsets: Tensor
 
     def __init__(
         self,
@@ -38,9 +41,9 @@ class WordEncoder(nn.Module):
             ("word_size", word_size, 1 << 12),
             ("affix_size", affix_size, 1 << 12),
             ("hidden_size", hidden_size, 1 << 12),
-            ("num_layers", num_layers, 16),
         ):
             check_range(name, size, 1, high)
+        check_range("num_layers", num_layers, 0, 16)
         check_range("dropout", dropout, 0.0, 0.99)
         check_range("word_dropout", word_dropout, 0.0, 0.99)
         self.dropout, self.word_dropout = dropout, word_dropout
@@ -49,10 +52,10 @@ class WordEncoder(nn.Module):
         nn.init.normal_(self.words.weight, std=INITIAL_DEVIATION)
         nn.init.normal_(self.affixes.weight, std=INITIAL_DEVIATION)
         self.register_buffer("offsets", torch.arange(affix_features) * buckets, persistent=False)
-        widths = [word_size + affix_features * affix_size] + [2 * hidden_size] * (num_layers - 1)
-        cells = [[LSTM(width, hidden_size) for width in widths] for _ in range(2)]
-        self.layers = Bidirectional(cells[0], cells[1], dropout)
-        self.output_size = self.layers.output_size
+        widths = [word_size + affix_features * affix_size] + [2 * hidden_size] * num_layers
+        cells = [[LSTM(width, hidden_size) for width in widths[:-1]] for _ in range(2)]
+        self.layers = Bidirectional(cells[0], cells[1], dropout) if num_layers else None
+        self.output_size = widths[-1]
 
     def embed(self, features: Tensor) -> Tensor:
         """features (N, 1 + affixes) of N words -> (N, I)."""
@@ -66,4 +69,6 @@ class WordEncoder(nn.Module):
         """features (types, 1 + affixes), tokens (B, T) -> (B, T, 2H), 0 after the end of a row."""
         xs = F.embedding(tokens, self.embed(features))
         xs = F.dropout(xs, self.dropout, self.training)
+        if self.layers is None:
+            return xs * (torch.arange(tokens.shape[1]) < lengths[:, None])[..., None]
         return F.dropout(self.layers(xs, lengths), self.dropout, self.training)

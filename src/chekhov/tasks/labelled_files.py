@@ -11,6 +11,7 @@ from chekhov.errors import TextError, UsageError
 from chekhov.labels.columns import read_columns
 from chekhov.labels.conllu import COLUMNS, Sentence, read_conllu
 from chekhov.labels.raw_text import RawSentence, split_text
+from chekhov.labels.rows import label_folders, read_jsonl, read_tsv
 from chekhov.text.reading import read_documents
 
 FORMATS = ("auto", "conllu", "columns", "text")
@@ -64,6 +65,24 @@ def read_tagged(source: str | Path, *, format: str = "auto", skip_bad: bool = Fa
     if errors:
         note(f"{len(errors)} of {len(errors) + len(found.sentences)} sentences left out; the first: {errors[0]}")
     return found
+
+
+def read_labelled(source: str | Path, *, skip_bad: bool = False, note: Note) -> tuple[list[str], list[str]]:
+    """Texts and labels of a folder with one folder a label, of .jsonl, or of ``label<TAB>text`` lines."""
+    if Path(source).is_dir():
+        pairs = label_folders(Path(source))
+        if not pairs:
+            mend = "put texts into FOLDER/LABEL/NAME.txt"
+            raise TextError("E-ROWS-004", "the folder holds no folder with texts", where=str(source), mend=mend)
+        texts = [document.text for document in read_documents([path for _, path in pairs], note=note)]
+        return texts, [label for label, _ in pairs]
+    document = read_documents([source], note=note)[0]
+    errors: list[TextError] = []
+    read = read_jsonl if Path(document.name.removesuffix(".gz")).suffix.lower() == ".jsonl" else read_tsv
+    texts, labels = read(document.text, name=document.name, skipped=errors.append if skip_bad else None)
+    if errors:
+        note(f"{len(errors)} of {len(errors) + len(texts)} lines left out; the first: {errors[0]}")
+    return texts, labels
 
 
 def detect(name: str, text: str) -> str:

@@ -25,7 +25,7 @@ from chekhov.tasks.text_model import require_torch
 
 MAX_TOKENS = 16_384  # of a batch, its padding too
 LONGEST = 512  # words: training cuts longer sentences
-VALID_SHARE = 10  # without a validation part every tenth sentence is one
+VALID_SHARE = 10  # without a validation part a tenth of the sentences is one
 Tags = Sequence[Sequence[str]]
 
 
@@ -97,7 +97,7 @@ class Tagger(Estimator):
     ) -> Self:
         """Train on sentences of words; ``tags`` are tags of each, or of each column in its order where there are more.
 
-        ``valid``: sentences and tags that choose the best weights; else every tenth sentence of the training part.
+        ``valid``: sentences and tags that choose the best weights; else a tenth of the sentences, drawn from the seed.
         ``out``: the folder that holds the best at every moment, and the run's checkpoint. Raises UsageError
         E-LABEL-003 (tags and words that do not match), TrainingError E-LABEL-004 (nothing to train on).
         """
@@ -111,10 +111,7 @@ class Tagger(Estimator):
         kept = [place for place, sentence in enumerate(sentences) if len(sentence)]
         if not kept:
             raise TrainingError("E-LABEL-004", "there is no sentence to train on", mend="give some")
-        train, held = kept, kept
-        if valid is None and len(kept) >= 2 * VALID_SHARE:
-            train = [place for n, place in enumerate(kept) if n % VALID_SHARE != VALID_SHARE - 1]
-            held = kept[VALID_SHARE - 1 :: VALID_SHARE]
+        train, held = (kept, kept) if valid is not None else kept_aside(kept, self.seed)
         valid_words, valid_tags = ([sentences[i] for i in held], [[c[i] for i in held] for c in columns])
         if valid is not None:
             valid_words, valid_tags = list(valid[0]), self._columns_of(*valid)
@@ -199,6 +196,10 @@ class Tagger(Estimator):
     def labels_(self) -> list[list[str]]:
         return self.net.columns
 
+    @property
+    def parameter_count(self) -> int:
+        return self.net.parameter_count
+
     def save(self, folder: str | Path) -> None:
         settings = {name: getattr(self, name) for name in self._setting_names()} | {"columns": list(self.columns)}
         words = msgspec.json.encode(WordList(1, "labels", self.words))
@@ -210,7 +211,7 @@ class Tagger(Estimator):
             arrays=self.net.arrays(),
             tokenizer=words,
             tokenizer_digest=digest(words),
-            card=label_card("tagger", self.net.parameter_count, training),
+            card=label_card("tagger", self.parameter_count, training),
             training=training,
         )
 
@@ -349,6 +350,15 @@ class Tagger(Estimator):
                 return total
 
             self.net.temperatures[column] = best_temperature(loss) if batches else 1.0
+
+
+def kept_aside(rows: list[int], seed: int) -> tuple[list[int], list[int]]:
+    """A training and a validation part of the rows; of fewer than 20, all are both."""
+    if len(rows) < 2 * VALID_SHARE:
+        return rows, rows
+    order = np.random.Generator(np.random.Philox(seed)).permutation(rows).tolist()
+    cut = len(rows) // VALID_SHARE
+    return sorted(order[cut:]), sorted(order[:cut])
 
 
 __all__ = ["Span", "TaggedSpan", "Tagger"]
