@@ -27,6 +27,7 @@ from chekhov.tokens.words import TOKEN
 
 LONGEST = 1000  # words of a text; what follows is not read
 MODELS = ("net", "bag", "linear", "auto")
+TIE = 1e-4  # of the cross-entropy, where small validation parts give equal errors
 SEPARATOR = ","  # between the labels of a text
 
 
@@ -289,7 +290,7 @@ class Classifier(Estimator):
                 lambda rows, places: targets[rows],
                 plan,
                 data=targets,
-                validate=lambda: self._error(valid_texts, valid_labels),
+                validate=lambda: self._judge(valid_texts, valid_labels),
                 folder=folder,
                 resume=resume and self.model != "auto",
                 keep_best=lambda progress: self.save(folder) if folder != Path(scratch) else None,
@@ -363,15 +364,23 @@ class Classifier(Estimator):
         if self.task == "regression":
             return
         scores, wanted = self._scores(texts), self._targets(labels)
+        self.temperature = best_temperature(lambda t: self._cross_entropy(scores, wanted, t))
 
-        def loss(temperature: float) -> float:
-            scaled = scores / temperature
-            if self.task == "multilabel":
-                return float((np.logaddexp(0, scaled) - wanted * scaled).sum())
-            known = np.flatnonzero(wanted >= 0)
-            return float((np.logaddexp.reduce(scaled[known], axis=1) - scaled[known, wanted[known]]).sum())
+    def _cross_entropy(self, scores: NDArray[np.float64], wanted: NDArray[Any], temperature: float) -> float:
+        """Nats per text."""
+        scaled = scores / temperature
+        if self.task == "multilabel":
+            return float((np.logaddexp(0, scaled) - wanted * scaled).sum(1).mean())
+        known = np.flatnonzero(wanted >= 0)
+        losses = np.logaddexp.reduce(scaled[known], axis=1) - scaled[known, wanted[known]]
+        return float(losses.mean()) if len(known) else 0.0
 
-        self.temperature = best_temperature(loss)
+    def _judge(self, texts: Sequence[str], labels: Sequence[Any]) -> float:
+        """`_error`, and of equal ones the one that is surer of what is right."""
+        if self.task == "regression":
+            return self._error(texts, labels)
+        surprise = self._cross_entropy(self._scores(texts), self._targets(labels), 1.0)
+        return self._error(texts, labels) + TIE * surprise
 
 
 def words_of(texts: Sequence[str]) -> list[list[str]]:
