@@ -111,12 +111,15 @@ def rival_logistic(name: str, parts: list[str]) -> None:
     words, tags = read(name, "train")
     vectors = DictVectorizer()
     rows = vectors.fit_transform([row for sentence in words for row in features(sentence)])
+    rows = narrow(rows)
     model = SGDClassifier(loss="log_loss", alpha=2e-6, max_iter=20, random_state=0)
     model.fit(rows, [tag for own in tags for tag in own])
     run: dict[str, Any] = {"cpu": time.process_time() - started}
     for part in parts:
         words, tags = read(name, part)
-        guessed = iter(model.predict(vectors.transform([row for sentence in words for row in features(sentence)])))
+        guessed = iter(
+            model.predict(narrow(vectors.transform([row for sentence in words for row in features(sentence)])))
+        )
         found = [[str(next(guessed)) for _ in sentence] for sentence in words]
         if name.startswith("ner/"):
             run[part] = 100 * span_counts(tags, found).f1
@@ -127,6 +130,12 @@ def rival_logistic(name: str, parts: list[str]) -> None:
             run[part] = 100 * hits / len(pairs)
             run[f"{part} interval"] = [100 * x for x in wilson_interval(hits, len(pairs))]
     report(name, "scikit-learn logistic", [run], parts)
+
+
+def narrow(rows: Any) -> Any:
+    """scikit-learn's solvers take indices of 32 bits only."""
+    rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+    return rows
 
 
 def speed(repeats: int = 5) -> None:

@@ -47,6 +47,11 @@ def label_counts(right: Sequence[str], found: Sequence[str]) -> dict[str, Counts
     return {label: Counts(hits[label], guessed[label], there[label]) for label in sorted(there | guessed)}
 
 
+def macro_f1(right: Sequence[str], found: Any) -> float:
+    """The mean of the F1 of every label that is there or was found."""
+    return float(np.mean([counts.f1 for counts in label_counts(list(right), list(found)).values()]))
+
+
 def confusion_of(right: Sequence[str], found: Sequence[str], most: int = 10) -> list[dict[str, Any]]:
     """The pairs of labels that are confused most often."""
     pairs = Counter((r, f) for r, f in zip(right, found) if r != f).most_common(most)

@@ -14,21 +14,19 @@ from numpy.typing import NDArray
 import chekhov
 from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
 from chekhov.evaluation.calibration import best_temperature
-from chekhov.evaluation.labelling import label_counts
+from chekhov.evaluation.labelling import macro_f1
 from chekhov.files import digest
 from chekhov.labels.features import Words, known_words, number_words, sorted_batches
 from chekhov.saving import read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
+from chekhov.tasks.label_values import labels_of, numbers_of, words_of
 from chekhov.tasks.linear_text import STRENGTHS, LinearText, naive_bayes, require_sklearn
 from chekhov.tasks.tagger import MAX_TOKENS, WordList, kept_aside
 from chekhov.tasks.text_model import require_torch
-from chekhov.tokens.words import TOKEN
 
-LONGEST = 1000  # words of a text; what follows is not read
 MODELS = ("net", "bag", "linear", "auto")
 TIE = 1e-4  # of the cross-entropy, where small validation parts give equal errors
-SEPARATOR = ","  # between the labels of a text
 
 
 class Classifier(Estimator):
@@ -381,29 +379,3 @@ class Classifier(Estimator):
             return self._error(texts, labels)
         surprise = self._cross_entropy(self._scores(texts), self._targets(labels), 1.0)
         return self._error(texts, labels) + TIE * surprise
-
-
-def words_of(texts: Sequence[str]) -> list[list[str]]:
-    return [TOKEN.findall(text)[:LONGEST] for text in texts]
-
-
-def labels_of(row: Any) -> list[str]:
-    """``a,b``, or a list."""
-    parts = row.split(SEPARATOR) if isinstance(row, str) else [str(label) for label in row]
-    return [part.strip() for part in parts if part.strip()]
-
-
-def numbers_of(labels: Sequence[Any]) -> NDArray[np.float64]:
-    try:
-        numbers = np.array([float(label) for label in labels])
-    except (TypeError, ValueError) as error:
-        raise UsageError("E-LABEL-010", "a label is no number", why=str(error), mend="give numbers") from error
-    if not np.isfinite(numbers).all():
-        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
-        raise UsageError("E-LABEL-010", f"the label of row {row} is {numbers[row]}", mend="give finite numbers")
-    return numbers
-
-
-def macro_f1(right: Sequence[str], found: Any) -> float:
-    """The mean of the F1 of every label that is there or was found."""
-    return float(np.mean([counts.f1 for counts in label_counts(list(right), list(found)).values()]))

@@ -11,9 +11,9 @@ import numpy as np
 
 from chekhov.errors import check_range
 from chekhov.evaluation.calibration import calibration_error
-from chekhov.evaluation.labelling import confusion_of, label_counts, wilson_interval
+from chekhov.evaluation.labelling import confusion_of, label_counts, macro_f1, wilson_interval
 from chekhov.saving import locked
-from chekhov.tasks.classifier import Classifier, macro_f1
+from chekhov.tasks.classifier import Classifier
 from chekhov.tasks.labelled_files import read_labelled
 from chekhov.tasks.recurrent import parse_time
 from chekhov.tasks.train import check_free
