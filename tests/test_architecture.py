@@ -21,7 +21,7 @@ ORDER = [
         "text",
         "tokens",
         "batches",
-        "heads",
+        "labels",
         "ngram",
         "recurrent",
         "mixture",

@@ -19,10 +19,10 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 CODE = re.compile(r"E-[A-Z]+-[0-9]{3}")
 VERBS = [
-    *("demo", "doctor", "evaluate", "export", "generate", "import", "info", "mix", "prune"),
-    *("quantise", "rescore", "rifle", "score", "train", "verify"),
+    *("classify", "demo", "doctor", "evaluate", "export", "generate", "import", "info", "mix", "prune"),
+    *("quantise", "rescore", "rifle", "score", "tag", "train", "verify"),
 ]
-KINDS = ["chain", "elman", "gru", "lstm", "mingru", "ngram", "window"]
+KINDS = ["chain", "classifier", "elman", "gru", "lstm", "mingru", "ngram", "tagger", "window"]
 
 # Blocks that are not executed, by their first line, and why.
 NOT_EXECUTED = {

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
+    from chekhov.tasks.classifier import Classifier as Classifier
     from chekhov.tasks.markov_text import MarkovText as MarkovText
     from chekhov.tasks.score_file import score_file as score_file
+    from chekhov.tasks.tagger import Tagger as Tagger
     from chekhov.tasks.text_model import TextModel as TextModel
     from chekhov.tasks.text_model import load as load
     from chekhov.tasks.train import train as train
 
-__all__ = ["MarkovText", "TextModel", "__version__", "load", "score_file", "train"]
+__all__ = ["Classifier", "MarkovText", "Tagger", "TextModel", "__version__", "load", "score_file", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -35,6 +37,14 @@ def __getattr__(name: str) -> Any:
         from chekhov.tasks.markov_text import MarkovText
 
         return MarkovText
+    if name == "Classifier":
+        from chekhov.tasks.classifier import Classifier
+
+        return Classifier
+    if name == "Tagger":
+        from chekhov.tasks.tagger import Tagger
+
+        return Tagger
     if name in {"TextModel", "load"}:
         from chekhov.tasks import text_model
 

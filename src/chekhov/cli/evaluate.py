@@ -9,6 +9,8 @@ import typer
 from chekhov.cli.output import note, print_json
 from chekhov.errors import UsageError
 
+LABELLERS = {"tagger", "classifier"}
+
 
 def evaluate(
     models: Annotated[list[str], typer.Argument(metavar="DIR...", help="Model folders.")],
@@ -21,15 +23,27 @@ def evaluate(
 ) -> None:
     """Perplexity, bits per character, unknown words and speed of one or more models on a text."""
     from dataclasses import asdict
+    from pathlib import Path
 
     from chekhov.cli.table import model_table
     from chekhov.evaluation.significance import compare_all, describe
+    from chekhov.saving import read_config
     from chekhov.tasks.corpus import held_out
     from chekhov.tasks.text_model import finite, load
     from chekhov.text.reading import read_documents
 
     if part not in (None, "valid", "test"):
         raise UsageError("E-SPLIT-005", f"the part {part!r} is unknown", mend="choose valid or test")
+    kinds = [read_config(Path(folder)).kind for folder in models]
+    if set(kinds) & LABELLERS:
+        from chekhov.cli.evaluate_labels import evaluate_labels
+
+        if not set(kinds) <= LABELLERS or len(text) != 1 or part is not None:
+            what = "taggers and classifiers are measured by themselves, on one file of labels, without --part"
+            raise UsageError("E-LABEL-009", what, mend="give them alone, with one --text")
+        for folder, kind in zip(models, kinds):
+            evaluate_labels(kind, folder, text[0], json=json)
+        return
     loaded = [load(folder) for folder in models]
     if part is not None:
         parts = [held_out(model.training, text, part, encoding=encoding, note=note) for model in loaded]

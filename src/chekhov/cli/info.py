@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chekhov.cli.output import number, print_json
+from chekhov.cli.output import described, number, print_json
 from chekhov.errors import ModelError
 
 if TYPE_CHECKING:
@@ -51,8 +51,10 @@ def describe(config: Config) -> list[tuple[str, Any]]:
     rows += [(name, training[name]) for name in ("text", "split", "command", "cpu_seconds") if training.get(name)]
     for part in ("valid", "test"):
         if figures := training.get(part):
-            line = (
-                f"perplexity {number(figures['perplexity'])}, {number(figures['bits_per_character'], 3)} bits/character"
-            )
+            if "perplexity" in figures:
+                bits = number(figures["bits_per_character"], 3)
+                line = f"perplexity {number(figures['perplexity'])}, {bits} bits/character"
+            else:
+                line = described(figures)
             rows.append((part, line))
     return [*rows, *[("note", text) for text in training.get("notes", [])]]

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from chekhov.cli import (
+    classify,
     demo,
     doctor,
     evaluate,
@@ -23,6 +24,7 @@ from chekhov.cli import (
     rescore,
     rifle,
     score,
+    tag,
     train,
     verify,
 )
@@ -39,6 +41,8 @@ app = typer.Typer(
 app.add_typer(train.app, name="train")
 app.command("generate")(generate.generate)
 app.command("score")(score.score)
+app.command("classify")(classify.classify)
+app.command("tag")(tag.tag)
 app.command("evaluate")(evaluate.evaluate)
 app.command("rescore")(rescore.rescore)
 app.command("mix")(mix.mix)

@@ -60,3 +60,14 @@ def number(value: float | None, digits: int = 2) -> str:
     if value is None or value == float("inf"):
         return "inf"
     return f"{value:,.{digits}f}"
+
+
+def described(figures: dict[str, Any]) -> str:
+    """The figures of a tagger or a classifier on one line."""
+    names = {
+        "accuracy": "accuracy",
+        "accuracy_unknown": "of unknown words",
+        "macro_f1": "macro F1",
+        "span_f1": "span F1",
+    }
+    return ", ".join(f"{label} {100 * figures[name]:.2f} %" for name, label in names.items() if name in figures)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from chekhov.cli import train_labels
 from chekhov.cli.output import check_out, command_line, note, number, print_json, program, say
 from chekhov.errors import UsageError
 
@@ -232,6 +233,10 @@ def mingru() -> None:
 @net
 def lstm() -> None:
     """A long short-term memory network."""
+
+
+app.command("tagger")(train_labels.tagger)
+app.command("classifier")(train_labels.classifier)
 
 
 def run(

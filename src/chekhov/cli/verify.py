@@ -24,7 +24,16 @@ def verify(
         check_file(Path(model), name, stored, remembered=False)
         if not json:
             print(f"{name}: {stored.bytes:,} bytes, digest {stored.sha256} holds")
-    load(model)
+    if config.kind == "tagger":
+        from chekhov.tasks.tagger import Tagger
+
+        Tagger.load(model)
+    elif config.kind == "classifier":
+        from chekhov.tasks.classifier import Classifier
+
+        Classifier.load(model)
+    else:
+        load(model)
     if json:
         print_json({"schema": 1, "model": model, "ok": True, "files": len(config.files)})
     else:

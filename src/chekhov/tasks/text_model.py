@@ -23,6 +23,8 @@ from chekhov.types import EOS, UNK, Arrays, LanguageModel
 
 RECURRENT = ("window", "elman", "gru", "mingru", "lstm")  # the keys of recurrent.language_model.CELLS
 
+LABELLERS = {"tagger": "tag", "classifier": "classify"}  # and the verbs of theirs
+
 
 @dataclass(frozen=True)
 class Score:
@@ -142,6 +144,10 @@ def load(folder: str | Path) -> TextModel:
     """
     folder = Path(folder)
     config, arrays, tokenizer_bytes = read_folder(folder)
+    if config.kind in LABELLERS:
+        what = f"a {config.kind} labels text and is no language model"
+        mend = f"chekhov {LABELLERS[config.kind]} {folder}; in Python chekhov.{config.kind.capitalize()}.load"
+        raise ModelError("E-MODEL-024", what, where=str(folder), mend=mend)
     tokenizer = tokenizer_from_json(tokenizer_bytes, where=str(folder / config.tokenizer))
     if tokenizer.digest != config.tokenizer_digest:
         raise ModelError(

@@ -15,7 +15,6 @@ import torch
 
 from chekhov.errors import TrainingError
 from chekhov.files import StoredFile, check_file, read_arrays, write_arrays, write_file
-from chekhov.recurrent.language_model import RecurrentLM
 from chekhov.state import leaves, map_state
 from chekhov.types import Arrays
 
@@ -47,7 +46,7 @@ class CheckpointFile(msgspec.Struct, forbid_unknown_fields=True):
 
 def save_checkpoint(
     folder: Path,
-    model: RecurrentLM,
+    model: Any,
     best: dict[str, torch.Tensor],
     optimiser: torch.optim.Optimizer,
     carry: Any,
@@ -89,7 +88,7 @@ def read_checkpoint(folder: Path) -> tuple[CheckpointFile, Arrays]:
     return record, read_arrays(folder / record.file)
 
 
-def restore(arrays: Arrays, model: RecurrentLM, optimiser: torch.optim.Optimizer) -> Any:
+def restore(arrays: Arrays, model: Any, optimiser: torch.optim.Optimizer) -> Any:
     """Put the checkpoint's arrays back; returns the carry (None if the run had none yet)."""
     weights = {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}
     model.load_arrays(weights)

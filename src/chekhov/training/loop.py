@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -86,6 +86,17 @@ class Plan:
             check_range("time", self.time, 0.1, 1e8)
 
 
+class Batches(Protocol):
+    """What a net is trained on: a batch is a function of the step; ``targets.size`` of it is what it counts for."""
+
+    @property
+    def windows(self) -> int:
+        """Batches of an epoch."""
+        ...
+
+    def batch(self, step: int) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Report:
     """How a run ended."""
@@ -113,14 +124,53 @@ def train_loop(
     """
     plan.check()
     streams = Streams(train_ids, batch_size=plan.batch_size, sequence_length=plan.sequence_length, seed=plan.seed)
-    data_digest = digest_ids(train_ids, valid_ids)
+
+    def measures(loss: float) -> dict[str, float]:
+        bits = loss / math.log(2) / characters_per_token
+        return {"perplexity": math.exp(min(loss, 700.0)), "bits_per_character": bits}
+
+    return run_loop(
+        model,
+        streams,
+        plan,
+        objective=next_token(model, plan.precision),
+        validate=lambda: validation_loss(model, valid_ids),
+        measures=measures,
+        data_digest=digest_ids(train_ids, valid_ids),
+        folder=folder,
+        resume=resume,
+        keep_best=keep_best,
+        watch=watch,
+    )
+
+
+def run_loop(
+    model: Any,
+    batches: Batches,
+    plan: Plan,
+    *,
+    objective: Callable[[Any, Any], tuple[torch.Tensor, Any]],
+    validate: Callable[[], float],
+    measures: Callable[[float], dict[str, float]],
+    data_digest: str,
+    folder: Path,
+    resume: bool,
+    keep_best: Callable[[Progress], None],
+    watch: Callable[[dict[str, Any]], None],
+) -> Report:
+    """`train_loop` of any net: a module with ``sizes``, ``arrays`` and ``load_arrays``.
+
+    ``objective`` gives the loss of a batch and what is carried to the next; ``validate`` a figure whose least is best;
+    ``measures`` what the log says of a loss besides. ``data_digest``: of all that the batches are made of.
+    """
+    plan.check()
     optimiser = make_optimiser(model, plan)
-    run = _Run(model, streams, valid_ids, plan, characters_per_token, folder, optimiser, data_digest, keep_best, watch)
+    run = _Run(model, batches, objective, validate, measures, plan, folder, optimiser, data_digest, keep_best, watch)
     if resume:
         run.resume()
     else:
         torch.manual_seed(plan.seed)
-        run.progress.total_steps = plan.epochs * streams.windows if plan.epochs else 0
+        run.progress.total_steps = plan.epochs * batches.windows if plan.epochs else 0
         (folder / "checkpoint.json").unlink(missing_ok=True)  # of a run that this one replaces
         write_log(folder, [])
     with interrupts() as interrupted:
@@ -132,22 +182,22 @@ class _Run:
 
     def __init__(
         self,
-        model: RecurrentLM,
-        streams: Streams,
-        valid_ids: Ids,
+        model: Any,
+        batches: Batches,
+        objective: Callable[[Any, Any], tuple[torch.Tensor, Any]],
+        validate: Callable[[], float],
+        measures: Callable[[float], dict[str, float]],
         plan: Plan,
-        characters_per_token: float,
         folder: Path,
         optimiser: torch.optim.Optimizer,
         data_digest: str,
         keep_best: Callable[[Progress], None],
         watch: Callable[[dict[str, Any]], None],
     ):
-        self.model, self.streams, self.valid_ids, self.plan, self.folder = model, streams, valid_ids, plan, folder
-        self.characters_per_token = characters_per_token
+        self.model, self.batches, self.objective, self.plan, self.folder = model, batches, objective, plan, folder
+        self.valid_figure, self.measures = validate, measures
         self.optimiser, self.data_digest, self.keep_best, self.watch = optimiser, data_digest, keep_best, watch
         self.progress, self.carry = Progress(), None  # type: Progress, Any
-        self.objective = next_token(model, plan.precision)
         self.best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
     def resume(self) -> None:
@@ -196,7 +246,7 @@ class _Run:
         )
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        batch = self.streams.batch(p.step)
+        batch = self.batches.batch(p.step)
         loss, self.carry = self.objective(batch, self.carry)
         value = float(loss.detach())
         self.optimiser.zero_grad(set_to_none=True)
@@ -239,8 +289,7 @@ class _Run:
             "loss": loss,
             "valid_loss": valid_loss,
             "best": valid_loss is not None and p.best_step == p.step,
-            "perplexity": math.exp(min(loss, 700.0)),
-            "bits_per_character": loss / math.log(2) / self.characters_per_token,
+            **self.measures(loss),
             "learning_rate": rate,
             "gradient_norm": norm,
             "seconds": p.seconds,
@@ -258,7 +307,7 @@ class _Run:
 
     def validate(self) -> float:
         p = self.progress
-        loss = validation_loss(self.model, self.valid_ids)
+        loss = self.valid_figure()
         if p.best_loss is None or loss < p.best_loss:
             p.best_loss, p.best_step, p.bad_validations = loss, p.step, 0
             self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}

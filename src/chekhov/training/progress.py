@@ -25,9 +25,11 @@ def clock(seconds: float) -> str:
 def describe(record: dict[str, Any]) -> str:
     """One log record as one line: the figures that a practitioner reads."""
     valid = f"  valid {record['valid_loss']:.4f}{'*' if record['best'] else ' '}" if record["valid_loss"] else ""
+    text = ""
+    if "perplexity" in record:
+        text = f"  ppl {record['perplexity']:,.2f}  {record['bits_per_character']:.3f} bits/char"
     return (
-        f"loss {record['loss']:.4f}{valid}  ppl {record['perplexity']:,.2f}"
-        f"  {record['bits_per_character']:.3f} bits/char  {record['tokens_per_second']:,.0f} tok/s"
+        f"loss {record['loss']:.4f}{valid}{text}  {record['tokens_per_second']:,.0f} tok/s"
         f"  |g| {record['gradient_norm']:.2f}  lr {record['learning_rate']:.1e}  eta {clock(record['eta'])}"
     )
 
@@ -84,7 +86,7 @@ def tensorboard_writer(folder: str | Path | None) -> Iterator[Callable[[dict[str
 
     def write(record: dict[str, Any]) -> None:
         for name in names:
-            if record[name] is not None:
+            if record.get(name) is not None:
                 writer.add_scalar(name, record[name], record["step"])
 
     try:

@@ -1,0 +1,188 @@
+"""Taggers and classifiers on real data: three seeds, mean and spread, CPU seconds, and scikit-learn beside them.
+
+    python benchmarks/labels.py [--seeds 3] [SET...]     needs CHEKHOV_DATA
+    python benchmarks/labels.py --speed                  words per CPU second on EWT dev, cold caches
+
+The configuration is that of the class's defaults, the same for every set of a kind. It was chosen on dev parts; a test
+part is read after training, once a seed. Settings given with --set are an experiment and get dev figures only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from machine import machine
+
+from chekhov.evaluation.labelling import span_counts, span_interval, wilson_interval
+from chekhov.labels.columns import read_columns
+from chekhov.labels.conllu import read_conllu
+from chekhov.labels.rows import read_tsv
+from chekhov.tasks.classifier import Classifier
+from chekhov.tasks.classifier_training import evaluate_classifier
+from chekhov.tasks.label_training import evaluate_tagger
+from chekhov.tasks.tagger import Tagger
+
+DATA = Path(os.environ.get("CHEKHOV_DATA", "."))
+TARGETS = {
+    "pos/en_ewt": 95.8, "pos/ru_taiga_r2.7": 94.5, "ner/ru_factrueval": 63.0, "ner/en_uner_ewt": 70.0,
+    "classification/en_trec6": 91.5, "classification/en_sst2": 83.6, "classification/ru_rusentitweet": 61.0,
+}  # fmt: skip
+
+
+def read(name: str, part: str) -> tuple[list[Any], list[Any]]:
+    """Sentences and tags, or texts and labels."""
+    folder = DATA / name
+    if name.startswith("pos/"):
+        sentences = read_conllu((folder / f"{part}.conllu").read_text("utf-8"))
+        return [s.words for s in sentences], [s.column("UPOS") for s in sentences]
+    if name.startswith("ner/"):
+        pairs = read_columns((folder / f"{part}.bio").read_text("utf-8"))
+        return [words for words, _ in pairs], [tags for _, tags in pairs]
+    return read_tsv((folder / f"{part}.tsv").read_text("utf-8"))
+
+
+def tag_once(name: str, seed: int, settings: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+    started = time.process_time()
+    tagger = Tagger(seed=seed, **settings).fit(*read(name, "train"), valid=read(name, "dev"))
+    result: dict[str, Any] = {"cpu": time.process_time() - started}
+    for part in parts:
+        words, tags = read(name, part)
+        figures = evaluate_tagger(tagger, words, [tags])[0]
+        span = "span_f1" in figures
+        result[part] = 100 * figures["span_f1" if span else "accuracy"]
+        result[f"{part} interval"] = [100 * x for x in figures["span_f1_interval" if span else "accuracy_interval"]]
+        result[f"{part} ECE"] = 100 * figures["calibration_error"]
+        result[f"{part} unknown"] = 100 * figures["accuracy_unknown"]
+    return result
+
+
+def classify_once(name: str, seed: int, settings: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+    started = time.process_time()
+    classifier = Classifier(seed=seed, **settings).fit(*read(name, "train"), valid=read(name, "dev"))
+    result: dict[str, Any] = {"cpu": time.process_time() - started, "chosen": classifier.chosen}
+    for part in parts:
+        figures = evaluate_classifier(classifier, *read(name, part))
+        result[part], result[f"{part} macro-F1"] = 100 * figures["accuracy"], 100 * figures["macro_f1"]
+        result[f"{part} interval"] = [100 * x for x in figures["accuracy_interval"]]
+        result[f"{part} ECE"] = 100 * figures["calibration_error"]
+    return result
+
+
+def report(name: str, label: str, runs: list[dict[str, Any]], parts: list[str]) -> None:
+    for part in parts:
+        values = [run[part] for run in runs]
+        spread = f" +- {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+        low, high = np.mean([run[f"{part} interval"] for run in runs], axis=0)
+        more = [f"{key} {statistics.mean(run[f'{part} {key}'] for run in runs):.2f}"
+                for key in ("unknown", "macro-F1", "ECE") if f"{part} {key}" in runs[0]]  # fmt: skip
+        target = f", target {TARGETS[name]}" if part == "test" else ""
+        cpu = statistics.mean(run["cpu"] for run in runs)
+        print(
+            f"{name} {label} {part}: {statistics.mean(values):.2f}{spread} ({len(runs)} seeds; 95 % {low:.2f} to "
+            f"{high:.2f}{target}); {', '.join(more)}; {cpu:.0f} CPU s",
+            flush=True,
+        )
+
+
+def rival_logistic(name: str, parts: list[str]) -> None:
+    """The usual tagger of scikit-learn: features of the word and of its neighbours, logistic regression by SGD."""
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.linear_model import SGDClassifier
+
+    def features(sentence: list[str]) -> list[dict[str, str]]:
+        own = ["", "", *sentence, "", ""]
+        return [
+            {"w": own[i], "p": own[i - 1], "n": own[i + 1], "pp": own[i - 2], "nn": own[i + 2], "s2": own[i][-2:],
+             "s3": own[i][-3:], "s4": own[i][-4:], "p2": own[i][:2], "l": own[i].lower(), "up": str(own[i].istitle()),
+             "ps": own[i - 1][-3:], "ns": own[i + 1][-3:]}
+            for i in range(2, len(own) - 2)
+        ]  # fmt: skip
+
+    started = time.process_time()
+    words, tags = read(name, "train")
+    vectors = DictVectorizer()
+    rows = vectors.fit_transform([row for sentence in words for row in features(sentence)])
+    rows = narrow(rows)
+    model = SGDClassifier(loss="log_loss", alpha=2e-6, max_iter=20, random_state=0)
+    model.fit(rows, [tag for own in tags for tag in own])
+    run: dict[str, Any] = {"cpu": time.process_time() - started}
+    for part in parts:
+        words, tags = read(name, part)
+        guessed = iter(
+            model.predict(narrow(vectors.transform([row for sentence in words for row in features(sentence)])))
+        )
+        found = [[str(next(guessed)) for _ in sentence] for sentence in words]
+        if name.startswith("ner/"):
+            run[part] = 100 * span_counts(tags, found).f1
+            run[f"{part} interval"] = [100 * x for x in span_interval(tags, found)]
+        else:
+            pairs = [(a, b) for x, y in zip(tags, found) for a, b in zip(x, y)]
+            hits = sum(a == b for a, b in pairs)
+            run[part] = 100 * hits / len(pairs)
+            run[f"{part} interval"] = [100 * x for x in wilson_interval(hits, len(pairs))]
+    report(name, "scikit-learn logistic", [run], parts)
+
+
+def narrow(rows: Any) -> Any:
+    """scikit-learn's solvers take indices of 32 bits only."""
+    rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+    return rows
+
+
+def speed(repeats: int = 5) -> None:
+    """The weights of the accuracy row's configuration, features and decoding included, every word type new."""
+    words, _ = read("pos/en_ewt", "dev")
+    train, tags = read("pos/en_ewt", "train")
+    started = time.process_time()
+    tagger = Tagger(epochs=1).fit(train, tags, valid=read("pos/en_ewt", "dev"))
+    seconds = time.process_time() - started
+    tagger.predict(words[:5])  # kernels are compiled; no word is remembered between calls
+    count, times = sum(map(len, words)), []
+    for _ in range(repeats):
+        begun = time.process_time()
+        tagger.predict(words)
+        times.append(time.process_time() - begun)
+    print(f"tagging: {count / statistics.median(times):,.0f} words per CPU second, median of {repeats}")
+    print(f"training: {sum(map(len, train)) / seconds:,.0f} words per CPU second, validations included")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sets", nargs="*", default=list(TARGETS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--set", default="{}", metavar="JSON", help="settings of an experiment: dev figures only")
+    parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--no-rival", action="store_true")
+    given = parser.parse_args()
+    print(machine(), flush=True)
+    import torch
+
+    torch.set_num_threads(1)
+    if given.speed:
+        speed()
+        return
+    settings = json.loads(given.set)
+    parts = ["dev"] if settings else ["dev", "test"]
+    for name in given.sets:
+        if name.startswith("classification/"):
+            for model in ("linear", "bag", "net"):
+                seeds = 1 if model == "linear" else given.seeds  # it has no seed
+                runs = [classify_once(name, seed, {"model": model, **settings}, parts) for seed in range(seeds)]
+                report(name, model, runs, parts)
+        else:
+            report(name, "Tagger", [tag_once(name, seed, settings, parts) for seed in range(given.seeds)], parts)
+            if not given.no_rival:
+                rival_logistic(name, parts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""``chekhov tag DIR [FILE|-]``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chekhov.cli.output import note, print_json
+
+if TYPE_CHECKING:
+    from chekhov.tasks.labelled_files import TaggedFile
+    from chekhov.tasks.tagger import Tagger
+
+
+def tag(
+    model: Annotated[str, typer.Argument(metavar="DIR", help="A tagger's folder.")],
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="CoNLL-U, columns or text.")] = "-",
+    format: Annotated[str, typer.Option(help="auto, conllu, columns (token<TAB>...) or text.")] = "auto",
+    spans: Annotated[bool, typer.Option("--spans", help="Spans with offsets and confidence, one object each.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave malformed sentences out, and count them.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One object a sentence.")] = False,
+) -> None:
+    """Tag every word: CoNLL-U in, CoNLL-U out; anything else as token<TAB>tag."""
+    import sys
+    from pathlib import Path
+
+    from chekhov.saving import read_config
+    from chekhov.tasks.label_training import check_labeller
+    from chekhov.tasks.labelled_files import read_tagged
+    from chekhov.tasks.tagger import Tagger
+
+    check_labeller(read_config(Path(model)).kind, "tagger", model)
+    tagger = Tagger.load(model)
+    found = read_tagged(file, format=format, skip_bad=skip_bad, note=note)
+    if spans:
+        for record in span_records(tagger, found):
+            print_json(record)
+        return
+    columns = tagger._predict(found.sentences)
+    if json:
+        for place, words in enumerate(found.sentences):
+            tags = {name: column[place] for name, column in zip(tagger.columns, columns)}
+            print_json({"schema": 1, "tokens": words, "tags": tags})
+    else:
+        sys.stdout.write(written(tagger, found, columns))
+
+
+def written(tagger: Tagger, found: TaggedFile, columns: list[Any]) -> str:
+    """In the format of what came in; tags that CoNLL-U has no column for go to MISC, as name=tag."""
+    from chekhov.labels.conllu import COLUMNS, write_conllu
+
+    if found.format == "conllu":
+        sentences = found.conllu
+        for name, column in zip(tagger.columns, columns):
+            if name in COLUMNS:
+                sentences = [sentence.with_column(name, tags) for sentence, tags in zip(sentences, column)]
+            else:
+                pairs = zip(sentences, column)
+                sentences = [
+                    s.with_column("MISC", [merged(old, name, t) for old, t in zip(s.column("MISC"), tags)])
+                    for s, tags in pairs
+                ]
+        return write_conllu(sentences)
+    lines = []
+    for words, *tags in zip(found.sentences, *columns):
+        lines += ["\t".join(row) + "\n" for row in zip(words, *tags)] + ["\n"]
+    return "".join(lines)
+
+
+def merged(old: str, name: str, tag: str) -> str:
+    """MISC with name=tag in it, in place of an older one."""
+    kept = [part for part in old.split("|") if part != "_" and not part.startswith(f"{name}=")]
+    return "|".join([*kept, f"{name}={tag}"])
+
+
+def span_records(tagger: Tagger, found: TaggedFile) -> list[dict[str, Any]]:
+    """{text, start, end, label, confidence}: of raw text in characters of it, else with the sentence and in words."""
+    records = []
+    for place, spans in enumerate(tagger.predict_spans(found.sentences)):
+        for span in spans:
+            record: dict[str, Any] = {"schema": 1}
+            if found.raw:
+                start, end = found.raw[place].starts[span.start], found.raw[place].ends[span.end - 1]
+                record |= {"text": found.text[start:end], "start": start, "end": end}
+            else:
+                text = " ".join(found.sentences[place][span.start : span.end])
+                record |= {"text": text, "sentence": place, "start": span.start, "end": span.end}
+            records.append({**record, "label": span.label, "confidence": round(span.confidence, 4)})
+    return records

@@ -1,0 +1,109 @@
+"""What a tagger or a classifier sees of a word: its number, hashed prefixes, suffixes and shape.
+
+A word that training never saw still has affixes and a shape that it has seen; hashed into buckets (Weinberger et al.
+2009, feature hashing) they need no list. Each type of word is looked at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BUCKETS = 8192
+PREFIXES, SUFFIXES = 3, 5
+AFFIX_FEATURES = PREFIXES + SUFFIXES + 1
+UNKNOWN = 0
+
+
+def class_of(character: str) -> int:
+    """0 lower-case letter, 1 upper-case, 2 digit, 3 other letter; else the character itself, from 4 on."""
+    if character.isalpha():
+        return 0 if character.islower() else 1 if character.isupper() else 3
+    return 2 if character.isdigit() else 4 + ord(character) % 250
+
+
+def affixes(words: Sequence[str]) -> NDArray[np.int32]:
+    """(len(words), AFFIX_FEATURES): buckets of prefixes of 1 to 3, suffixes of 1 to 5 characters, and the shape."""
+    from chekhov.labels.feature_kernels import hash_features
+
+    out = np.empty((len(words), AFFIX_FEATURES), np.int32)
+    lower, lower_begins = _codes([word.lower() for word in words])
+    raw, raw_begins = _codes(words)
+    kinds, inverse = np.unique(raw, return_inverse=True)
+    classes = np.fromiter((class_of(chr(code)) for code in kinds), np.uint8, len(kinds))[inverse]
+    hash_features(lower, lower_begins, classes, raw_begins, BUCKETS, PREFIXES, SUFFIXES, out)
+    return out
+
+
+def reference_affixes(word: str) -> list[int]:
+    """`affixes` of one word, plainly: its oracle."""
+
+    def bucket(codes: Iterable[int]) -> int:
+        value = 14695981039346656037
+        for code in codes:
+            value = (value ^ code) * 1099511628211 % 2**64
+        return (value ^ (value >> 32)) % BUCKETS
+
+    lower = [ord(character) for character in word.lower()]
+    kinds = [class_of(character) for character in word]
+    shape = [kind for place, kind in enumerate(kinds) if place < 2 or kinds[place - 2 : place] != [kind, kind]]
+    heads = [bucket(lower[: k + 1]) for k in range(PREFIXES)]
+    return [*heads, *(bucket(lower[::-1][: k + 1]) for k in range(SUFFIXES)), bucket(shape)]
+
+
+def _codes(words: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    begins = np.zeros(len(words) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, words), np.int64, len(words)), out=begins[1:])
+    return np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), np.uint32), begins
+
+
+def known_words(sentences: Iterable[Sequence[str]], *, min_count: int = 1, limit: int = 200_000) -> list[str]:
+    """Lower-cased words by frequency, then by spelling; the first one, "", is unknown."""
+    counts = Counter(word.lower() for sentence in sentences for word in sentence)
+    counts.pop("", None)
+    kept = sorted((word for word, count in counts.items() if count >= min_count), key=lambda w: (-counts[w], w))
+    return ["", *kept[:limit]]
+
+
+@dataclass(frozen=True)
+class Words:
+    """Sentences as numbers: each word is a row of ``types``."""
+
+    tokens: NDArray[np.int64]  # (tokens of all sentences): which type
+    begins: NDArray[np.int64]  # (sentences + 1)
+    features: NDArray[np.int64]  # (types, 1 + AFFIX_FEATURES): number of the word, buckets
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.begins)
+
+
+def number_words(sentences: Sequence[Sequence[str]], numbers: dict[str, int]) -> Words:
+    """``numbers``: of the lower-cased words that are known."""
+    types: dict[str, int] = {}
+    begins = np.zeros(len(sentences) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, sentences), np.int64, len(sentences)), out=begins[1:])
+    found = (types.setdefault(word, len(types)) for sentence in sentences for word in sentence)
+    tokens = np.fromiter(found, np.int64, int(begins[-1]))
+    features = np.empty((len(types), 1 + AFFIX_FEATURES), np.int64)
+    features[:, 0] = np.fromiter((numbers.get(word.lower(), UNKNOWN) for word in types), np.int64, len(types))
+    features[:, 1:] = affixes(list(types))
+    return Words(tokens, begins, features)
+
+
+def sorted_batches(lengths: NDArray[np.int64], batch_size: int, max_tokens: int) -> list[NDArray[np.int64]]:
+    """Rows of similar length together, at most ``batch_size`` of them and ``max_tokens`` with the padding."""
+    order = np.argsort(lengths, kind="stable")
+    batches: list[NDArray[np.int64]] = []
+    start = 0
+    while start < len(order):
+        end = min(start + batch_size, len(order))
+        while end > start + 1 and (end - start) * int(lengths[order[end - 1]]) > max_tokens:
+            end = start + max(1, (end - start) // 2)
+        batches.append(order[start:end])
+        start = end
+    return batches

@@ -1,0 +1,97 @@
+"""The net of a tagger: word encoder -> scores of the tags of each column -> softmax or CRF."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from chekhov.errors import ModelError
+from chekhov.labels.features import AFFIX_FEATURES, BUCKETS, Words
+from chekhov.labels.spans import may_follow
+from chekhov.recurrent.crf import CRF, Softmax
+from chekhov.recurrent.word_encoder import WordEncoder
+from chekhov.types import Arrays
+
+
+class StoredNet(nn.Module):
+    """A net that is stored as arrays, in shapes that its sizes name."""
+
+    def sizes(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def arrays(self) -> Arrays:
+        return {name: tensor.detach().numpy() for name, tensor in self.state_dict().items()}
+
+    def load_arrays(self, arrays: Arrays) -> None:
+        self.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @classmethod
+    def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> Any:
+        """ModelError where a shape is not the one that the sizes name, or a weight is not finite."""
+        with torch.device("meta"):
+            expected = {name: tuple(tensor.shape) for name, tensor in cls(**sizes).state_dict().items()}
+        found = {name: tuple(array.shape) for name, array in arrays.items()}
+        for name in sorted(expected.keys() | found.keys()):
+            if expected.get(name) != found.get(name):
+                what = f"the weight {name} has shape {found.get(name)}, expected {expected.get(name)}"
+                raise ModelError("E-MODEL-013", what, mend="train the model again")
+            if not np.isfinite(arrays[name]).all():
+                what = f"the weight {name} holds NaN or infinity"
+                raise ModelError("E-MODEL-014", what, mend="train the model again")
+        net = cls(**sizes)
+        net.load_arrays(arrays)
+        return net.eval()
+
+
+class TaggerNet(StoredNet):
+    """``columns``: the tags of each; ``crf``: which of them have a CRF, whose tags then are in BIOES."""
+
+    def __init__(
+        self,
+        words: int,
+        columns: list[list[str]],
+        crf: list[bool],
+        temperatures: list[float] | None = None,
+        **encoder: Any,
+    ):
+        super().__init__()
+        self.temperatures = temperatures or [1.0] * len(columns)
+        self.word_count, self.columns, self.crf, self.encoder_sizes = words, columns, crf, encoder
+        self.encoder = WordEncoder(words, AFFIX_FEATURES, BUCKETS, **encoder)
+        self.scores = nn.ModuleList(nn.Linear(self.encoder.output_size, len(labels)) for labels in columns)
+        heads = [CRF(labels, may_follow) if chain else Softmax(len(labels)) for labels, chain in zip(columns, crf)]
+        self.heads = nn.ModuleList(heads)
+
+    def sizes(self) -> dict[str, Any]:
+        own = {"words": self.word_count, "columns": self.columns, "crf": self.crf, "temperatures": self.temperatures}
+        return {**own, **self.encoder_sizes}
+
+    def forward(self, features: Tensor, tokens: Tensor, lengths: Tensor) -> list[Tensor]:
+        """Scores (B, T, K) of each column."""
+        hidden = self.encoder(features, tokens, lengths)
+        return [layer(hidden) for layer in self.scores]
+
+    def loss(self, features: Tensor, tokens: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
+        """Nats per word, summed over the columns: targets (columns, B, T), -1 after the end of a row."""
+        scores = self.forward(features, tokens, lengths)
+        losses = [head.loss(s, t, lengths) for head, s, t in zip(self.heads, scores, targets)]  # type: ignore[operator]
+        return torch.stack(losses).sum()
+
+
+def gather_rows(words: Words, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor, NDArray[np.int64]]:
+    """Features of the types in these rows, tokens (B, T) that point to them, lengths (B,); and (B, T) places, -1."""
+    lengths = words.lengths[rows]
+    places = words.begins[rows][:, None] + np.arange(int(lengths.max(initial=1)))
+    places[np.arange(places.shape[1]) >= lengths[:, None]] = -1
+    types, tokens = np.unique(words.tokens[places], return_inverse=True)
+    tokens = tokens.reshape(places.shape)
+    features = torch.from_numpy(words.features[types])
+    return features, torch.from_numpy(tokens), torch.from_numpy(lengths), places

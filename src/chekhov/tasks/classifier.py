@@ -1,0 +1,381 @@
+"""A classifier of texts: one class of several, several labels at once, or a number."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+import chekhov
+from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
+from chekhov.evaluation.calibration import best_temperature
+from chekhov.evaluation.labelling import macro_f1
+from chekhov.files import digest
+from chekhov.labels.features import Words, known_words, number_words, sorted_batches
+from chekhov.saving import read_folder, save_folder
+from chekhov.tasks.estimator import Estimator
+from chekhov.tasks.label_card import label_card
+from chekhov.tasks.label_values import labels_of, numbers_of, words_of
+from chekhov.tasks.linear_text import STRENGTHS, LinearText, naive_bayes, require_sklearn
+from chekhov.tasks.tagger import MAX_TOKENS, WordList, kept_aside
+from chekhov.tasks.text_model import require_torch
+
+MODELS = ("net", "bag", "linear", "auto")
+TIE = 1e-4  # of the cross-entropy, where small validation parts give equal errors
+
+
+class Classifier(Estimator):
+    """Words by their features -> bidirectional LSTM -> pooling -> softmax.
+
+    ``task``: multiclass, multilabel (labels joined by a comma, or lists) or regression. ``model``: net; bag (of
+    embeddings, no LSTM); linear (tf-idf and logistic regression; multiclass only); or auto: all of them, and the best
+    on the validation part is kept. ``pooling``: last, mean, max, attention, or several joined by +. ``class_weight``:
+    balanced or None. After `fit`: ``classes_``, ``table`` (figures of each model) and ``training``.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: str = "multiclass",
+        model: str = "net",
+        pooling: str = "max+mean",
+        class_weight: str | None = None,
+        hidden_size: int = 96,
+        num_layers: int = 1,
+        word_size: int = 64,
+        affix_size: int = 16,
+        dropout: float = 0.5,
+        word_dropout: float = 0.1,
+        epochs: int = 8,
+        time: float | None = None,
+        batch_size: int = 32,
+        lr: float = 3e-3,
+        weight_decay: float = 0.01,
+        patience: int = 0,
+        seed: int = 0,
+    ):
+        self.task, self.model, self.pooling, self.class_weight = task, model, pooling, class_weight
+        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
+        self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
+        self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
+        self.net: Any = None
+        self.words: list[str] = []
+
+    def fit(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[Any],
+        *,
+        valid: tuple[Sequence[str], Sequence[Any]] | None = None,
+        out: str | Path | None = None,
+        resume: bool = False,
+        training: dict[str, Any] | None = None,
+        watch: Callable[[dict[str, Any]], None] = lambda record: None,
+    ) -> Self:
+        """Train; ``valid`` chooses the weights and the model, else a tenth of the texts drawn from the seed.
+
+        Raises UsageError E-LABEL-003 (texts and labels that do not match), E-LABEL-010 (a label that is no finite
+        number), E-LABEL-011 (linear for a task that it has not), TrainingError E-LABEL-004 (nothing to train on).
+        """
+        if self.model not in MODELS or self.class_weight not in (None, "balanced"):
+            what = f"the model {self.model!r} or the class weight {self.class_weight!r} is unknown"
+            raise UsageError("E-LABEL-001", what, mend=f"a model of {', '.join(MODELS)}; balanced, or none")
+        if self.model == "linear" and self.task != "multiclass":
+            raise UsageError("E-LABEL-011", f"linear has no {self.task}", mend="--model net or bag")
+        if len(texts) != len(labels) or isinstance(texts, str):
+            raise UsageError("E-LABEL-003", f"{len(texts)} texts have {len(labels)} labels", mend="one for each")
+        if not len(texts):
+            raise TrainingError("E-LABEL-004", "there is no text to train on", mend="give some")
+        texts, labels = [str(text) for text in texts], list(labels)
+        train, held = kept_aside(list(range(len(texts))), self.seed)
+        if valid is not None:
+            train, (valid_texts, valid_labels) = list(range(len(texts))), (list(valid[0]), list(valid[1]))
+        else:
+            valid_texts, valid_labels = [texts[i] for i in held], [labels[i] for i in held]
+        self.training = {"chekhov": chekhov.__version__, **(training or {})}
+        self._prepare([labels[i] for i in (train if valid is not None else range(len(texts)))])
+        given = [texts[i] for i in train], [labels[i] for i in train]
+        self.table: list[dict[str, Any]] = []
+        candidates = [self.model] if self.model != "auto" else ["bag", "net"]
+        if self.model == "auto" and self.task == "multiclass":
+            candidates = ["linear", *candidates]
+            self._add_naive_bayes(*given, valid_texts, valid_labels)
+        best: tuple[float, Any] | None = None
+        for kind in candidates:
+            if kind == "linear":
+                self._fit_linear(*given, valid_texts, valid_labels)
+            else:
+                self._fit_net(kind, *given, valid_texts, valid_labels, out=out, resume=resume, watch=watch)
+            error = self._error(valid_texts, valid_labels)
+            self.table.append({"model": kind, **self._row(valid_texts, valid_labels)})
+            if best is None or error < best[0]:
+                best = error, (kind, self.net, self.words)
+        self.chosen, self.net, self.words = best[1] if best else ("", None, [])
+        self._calibrate(valid_texts, valid_labels)
+        self.training["table"] = self.table
+        if out is not None:
+            self.save(out)
+        return self
+
+    def predict(self, texts: Sequence[str]) -> Any:
+        """(N,) classes or numbers; a list of labels for each text where there may be several."""
+        values = self.predict_proba(texts) if self.task != "regression" else self._scores(texts)[:, :1]
+        if self.task == "regression":
+            return values[:, 0] * self.scale[1] + self.scale[0]
+        if self.task == "multilabel":
+            return [[str(label) for label in self.classes_[row >= 0.5]] for row in values]
+        return self.classes_[values.argmax(1)]
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(N, C) in the order of ``classes_``, by the temperature of the validation part."""
+        scores = self._scores(texts) / self.temperature
+        if self.task == "multilabel":
+            return 1 / (1 + np.exp(-scores))
+        exp = np.exp(scores - scores.max(1, keepdims=True))
+        return exp / exp.sum(1, keepdims=True)
+
+    def score(self, texts: Sequence[str], labels: Sequence[Any]) -> float:
+        """Accuracy; of several labels the share of texts whose set is right; of numbers R squared."""
+        found = self.predict(texts)
+        if self.task == "regression":
+            wanted = np.asarray(labels, float)
+            return float(1 - ((found - wanted) ** 2).sum() / max(((wanted - wanted.mean()) ** 2).sum(), 1e-12))
+        if self.task == "multilabel":
+            return float(np.mean([set(a) == set(labels_of(b)) for a, b in zip(found, labels)]))
+        return float(np.mean([str(a) == str(b) for a, b in zip(found, labels)]))
+
+    def save(self, folder: str | Path) -> None:
+        words = msgspec.json.encode(WordList(1, "labels", self.words))
+        settings = {name: getattr(self, name) for name in self._setting_names()}
+        fitted = {
+            "chosen": self.chosen,
+            "classes": [c.item() if isinstance(c, np.generic) else c for c in self.classes_],
+            "temperature": self.temperature,
+            "scale": list(self.scale),
+        }
+        training = {**self.training, "settings": settings, "fitted": fitted}
+        sizes = self.net.sizes() if self.chosen != "linear" else {"labels": len(self.classes_)}
+        save_folder(
+            Path(folder),
+            kind="classifier",
+            sizes=sizes,
+            arrays=self.net.arrays(),
+            tokenizer=words,
+            tokenizer_digest=digest(words),
+            card=label_card("classifier", self.parameter_count, training),
+            training=training,
+        )
+
+    @property
+    def parameter_count(self) -> int:
+        return int(sum(array.size for array in self.net.arrays().values()))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Classifier:
+        """The classifier of a folder; ModelError as `chekhov.load`."""
+        classifier = cls()
+        classifier._take(Path(folder))
+        return classifier
+
+    def _take(self, folder: Path) -> None:
+        config, arrays, words = read_folder(folder)
+        if config.kind != "classifier":
+            what = f"this is a model of kind {config.kind}, not a classifier"
+            raise ModelError("E-MODEL-023", what, where=str(folder), mend="see chekhov info")
+        try:
+            self.words = msgspec.json.decode(words, type=WordList).words
+            self.training = dict(config.training)
+            self.set_params(**self.training.pop("settings"))
+            fitted = self.training.pop("fitted")
+            self.chosen, self.temperature = fitted["chosen"], float(fitted["temperature"])
+            self.classes_, self.scale = np.array(fitted["classes"]), tuple(fitted["scale"])
+            self.table = self.training.get("table", [])
+            if self.chosen == "linear":
+                self.net = LinearText(arrays)
+            else:
+                require_torch()
+                from chekhov.recurrent.classifier_net import ClassifierNet
+
+                self.net = ClassifierNet.from_arrays(config.sizes, arrays)
+        except ModelError as error:
+            raise error.at(str(folder)) from error
+        except (msgspec.MsgspecError, TypeError, KeyError, ValueError, UsageError, RuntimeError) as error:
+            what = "the sizes in config.json do not make a classifier"
+            raise ModelError("E-MODEL-017", what, where=str(folder), why=str(error), mend=COPY_AGAIN) from error
+
+    # What the verbs above are made of.
+
+    def _prepare(self, labels: Sequence[Any]) -> None:
+        """``classes_``, and the mean and deviation of numbers."""
+        self.temperature, self.scale = 1.0, (0.0, 1.0)
+        if self.task == "regression":
+            numbers = numbers_of(labels)
+            self.classes_, self.scale = np.array(["value"]), (float(numbers.mean()), float(numbers.std()) or 1.0)
+        elif self.task == "multilabel":
+            self.classes_ = np.array(sorted({label for row in labels for label in labels_of(row)}))
+        else:
+            self.classes_ = np.unique(np.asarray(labels))
+
+    def _targets(self, labels: Sequence[Any]) -> NDArray[Any]:
+        """As `ClassifierNet.loss` wants them; a class that is not known is -1."""
+        if self.task == "regression":
+            return ((numbers_of(labels) - self.scale[0]) / self.scale[1]).astype(np.float32)
+        numbers = {label: k for k, label in enumerate(self.classes_.tolist())}
+        if self.task == "multilabel":
+            out = np.zeros((len(labels), len(self.classes_)), np.float32)
+            for row, own in enumerate(labels):
+                out[row, [numbers[label] for label in labels_of(own) if label in numbers]] = 1
+            return out
+        return np.array([numbers.get(label, -1) for label in np.asarray(labels).tolist()], np.int64)
+
+    def _fit_linear(self, texts: Any, labels: Any, valid_texts: Any, valid_labels: Any) -> None:
+        import time
+
+        require_sklearn()
+        started, targets, best = time.process_time(), self._targets(labels), -1.0
+        wanted, self.words, self.chosen = self._targets(valid_labels), [""], "linear"
+        if len(set(targets.tolist())) < 2:
+            raise UsageError("E-LABEL-012", "there is one class only", mend="give texts of two, or --model net")
+        for strength in STRENGTHS:
+            found = LinearText.fit(
+                texts, targets, len(self.classes_), strength=strength, balanced=self.class_weight == "balanced"
+            )
+            share = float((found.scores(valid_texts).argmax(1) == wanted).mean())
+            if share > best:
+                best, self.net = share, found
+        self.training |= {"cpu_seconds": round(time.process_time() - started, 3), "steps": 0, "stopped_by": ""}
+
+    def _fit_net(
+        self,
+        kind: str,
+        texts: Sequence[str],
+        labels: Sequence[Any],
+        valid_texts: Any,
+        valid_labels: Any,
+        *,
+        out: str | Path | None,
+        resume: bool,
+        watch: Callable[[dict[str, Any]], None],
+    ) -> None:
+        require_torch()
+        import torch
+
+        from chekhov.recurrent.classifier_net import ClassifierNet
+        from chekhov.training.labelled import train_labels
+        from chekhov.training.loop import Plan
+
+        torch.manual_seed(self.seed)
+        words, targets = words_of(texts), self._targets(labels)
+        self.words, self.chosen = known_words(words), kind
+        names = ("word_size", "affix_size", "hidden_size", "dropout", "word_dropout")
+        encoder = {**{n: getattr(self, n) for n in names}, "num_layers": 0 if kind == "bag" else self.num_layers}
+        weights = self._class_weights(targets)
+        net = ClassifierNet(len(self.words), len(self.classes_), self.task, self.pooling, weights, **encoder)
+        self.net = net
+        given = {n: getattr(self, n) for n in ("time", "batch_size", "lr", "weight_decay", "patience", "seed")}
+        plan = Plan(epochs=None if self.time else self.epochs, **given)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) if out is None or self.model == "auto" else Path(out)
+            report = train_labels(
+                net,
+                self._number(words),
+                lambda rows, places: targets[rows],
+                plan,
+                data=targets,
+                validate=lambda: self._judge(valid_texts, valid_labels),
+                folder=folder,
+                resume=resume and self.model != "auto",
+                keep_best=lambda progress: self.save(folder) if folder != Path(scratch) else None,
+                watch=watch,
+            )
+        progress = report.progress
+        self.training |= {"steps": progress.step, "seconds": round(progress.seconds, 3)}
+        self.training |= {"cpu_seconds": round(progress.cpu_seconds, 3), "stopped_by": report.stopped_by}
+
+    def _class_weights(self, targets: NDArray[Any]) -> list[float] | None:
+        if self.class_weight is None or self.task == "regression":
+            return None
+        if self.task == "multilabel":
+            positive = targets.sum(0)
+            return ((len(targets) - positive) / np.maximum(positive, 1)).tolist()
+        counts = np.bincount(targets, minlength=len(self.classes_))
+        return (len(targets) / (len(counts) * np.maximum(counts, 1))).tolist()
+
+    def _number(self, words: Sequence[Sequence[str]]) -> Words:
+        return number_words(words, {word: number for number, word in enumerate(self.words)})
+
+    def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(N, C): before softmax, sigmoid or scale."""
+        if self.chosen == "linear":
+            return self.net.scores(list(texts))
+        import torch
+
+        from chekhov.recurrent.tagger_net import gather_rows
+
+        out = np.zeros((len(texts), len(self.classes_)))
+        words = self._number(words_of(texts))
+        training = self.net.training
+        self.net.eval()
+        for rows in sorted_batches(words.lengths, 128, MAX_TOKENS):
+            features, tokens, lengths, _ = gather_rows(words, rows)
+            with torch.inference_mode():
+                out[rows] = self.net(features, tokens, lengths).numpy()
+        self.net.train(training)
+        return out
+
+    def _error(self, texts: Sequence[str], labels: Sequence[Any]) -> float:
+        """1 - accuracy; of several labels 1 - F1 over all; of numbers the squared error in deviations."""
+        if self.task == "regression":
+            return float(((self._scores(texts)[:, 0] - self._targets(labels)) ** 2).mean())
+        if self.task == "multilabel":
+            wanted, found = self._targets(labels) > 0, self._scores(texts) > 0
+            return 1 - float(2 * (wanted & found).sum() / max(1, wanted.sum() + found.sum()))
+        return 1 - float((self._scores(texts).argmax(1) == self._targets(labels)).mean())
+
+    def _row(self, texts: Sequence[str], labels: Sequence[Any]) -> dict[str, Any]:
+        """What the table says of the model at hand."""
+        row: dict[str, Any] = {"error": self._error(texts, labels), "cpu_seconds": self.training.get("cpu_seconds")}
+        if self.task == "multiclass":
+            found = self.classes_[self._scores(texts).argmax(1)]
+            row |= {"accuracy": 1 - row["error"], "macro_f1": macro_f1([str(x) for x in labels], found.astype(str))}
+        return row
+
+    def _add_naive_bayes(self, texts: Any, labels: Any, valid_texts: Any, valid_labels: Any) -> None:
+        import time
+
+        require_sklearn()
+        started = time.process_time()
+        found = self.classes_[naive_bayes(texts, self._targets(labels), valid_texts)].astype(str)
+        wanted = [str(label) for label in valid_labels]
+        share = float(np.mean(found == np.array(wanted)))
+        row = {"model": "naive bayes", "error": 1 - share, "cpu_seconds": round(time.process_time() - started, 3)}
+        self.table.append({**row, "accuracy": share, "macro_f1": macro_f1(wanted, found)})
+
+    def _calibrate(self, texts: Sequence[str], labels: Sequence[Any]) -> None:
+        """The temperature with the least cross-entropy on the validation part."""
+        if self.task == "regression":
+            return
+        scores, wanted = self._scores(texts), self._targets(labels)
+        self.temperature = best_temperature(lambda t: self._cross_entropy(scores, wanted, t))
+
+    def _cross_entropy(self, scores: NDArray[np.float64], wanted: NDArray[Any], temperature: float) -> float:
+        """Nats per text."""
+        scaled = scores / temperature
+        if self.task == "multilabel":
+            return float((np.logaddexp(0, scaled) - wanted * scaled).sum(1).mean())
+        known = np.flatnonzero(wanted >= 0)
+        losses = np.logaddexp.reduce(scaled[known], axis=1) - scaled[known, wanted[known]]
+        return float(losses.mean()) if len(known) else 0.0
+
+    def _judge(self, texts: Sequence[str], labels: Sequence[Any]) -> float:
+        """`_error`, and of equal ones the one that is surer of what is right."""
+        if self.task == "regression":
+            return self._error(texts, labels)
+        surprise = self._cross_entropy(self._scores(texts), self._targets(labels), 1.0)
+        return self._error(texts, labels) + TIE * surprise

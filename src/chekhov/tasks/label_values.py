@@ -1,0 +1,36 @@
+"""Texts and labels as a classifier takes them: words, sets of labels, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chekhov.errors import UsageError
+from chekhov.tokens.words import TOKEN
+
+LONGEST = 1000  # words of a text; what follows is not read
+SEPARATOR = ","  # between the labels of a text
+
+
+def words_of(texts: Sequence[str]) -> list[list[str]]:
+    return [TOKEN.findall(text)[:LONGEST] for text in texts]
+
+
+def labels_of(row: Any) -> list[str]:
+    """``a,b``, or a list."""
+    parts = row.split(SEPARATOR) if isinstance(row, str) else [str(label) for label in row]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def numbers_of(labels: Sequence[Any]) -> NDArray[np.float64]:
+    try:
+        numbers = np.array([float(label) for label in labels])
+    except (TypeError, ValueError) as error:
+        raise UsageError("E-LABEL-010", "a label is no number", why=str(error), mend="give numbers") from error
+    if not np.isfinite(numbers).all():
+        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise UsageError("E-LABEL-010", f"the label of row {row} is {numbers[row]}", mend="give finite numbers")
+    return numbers

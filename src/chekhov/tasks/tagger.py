@@ -1,0 +1,364 @@
+"""A tagger: for every word of a sentence a tag, or several; or spans with their confidence."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+import chekhov
+from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
+from chekhov.evaluation.calibration import best_temperature
+from chekhov.files import digest
+from chekhov.labels.features import Words, known_words, number_words, sorted_batches
+from chekhov.labels.spans import SCHEMES, Span, convert, is_span_tag, spans_of
+from chekhov.saving import read_folder, save_folder
+from chekhov.tasks.estimator import Estimator
+from chekhov.tasks.label_card import label_card
+from chekhov.tasks.text_model import require_torch
+
+MAX_TOKENS = 16_384  # of a batch, its padding too
+LONGEST = 512  # words: training cuts longer sentences
+VALID_SHARE = 10  # without a validation part a tenth of the sentences is one
+Tags = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class TaggedSpan:
+    """Words ``start`` to ``end`` (without it) of sentence; ``confidence`` is p(this very span | sentence)."""
+
+    start: int
+    end: int
+    label: str
+    confidence: float
+
+
+class WordList(msgspec.Struct, forbid_unknown_fields=True):
+    """tokenizer.json of a tagger or a classifier."""
+
+    format: int
+    unit: str
+    words: list[str]
+
+
+class Tagger(Estimator):
+    """Hashed affixes, shape and word -> bidirectional LSTM -> softmax, or a CRF where the tags are spans.
+
+    ``columns``: names of the tag columns. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES.
+    ``scheme``: in which spans are written. Sizes in units, ``lr`` the peak rate of AdamW. After `fit`: ``net``,
+    ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
+    """
+
+    def __init__(
+        self,
+        *,
+        columns: Sequence[str] = ("tag",),
+        head: str = "auto",
+        scheme: str = "iob2",
+        hidden_size: int = 160,
+        num_layers: int = 1,
+        word_size: int = 64,
+        affix_size: int = 32,
+        dropout: float = 0.5,
+        word_dropout: float = 0.25,
+        epochs: int = 8,
+        time: float | None = None,
+        batch_size: int = 16,
+        lr: float = 3e-3,
+        weight_decay: float = 0.01,
+        patience: int = 0,
+        seed: int = 0,
+    ):
+        self.columns, self.head, self.scheme = columns, head, scheme
+        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
+        self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
+        self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
+        self.net: Any = None
+        self.words: list[str] = []
+        self.training: dict[str, Any] = {}
+
+    def fit(
+        self,
+        sentences: Sequence[Sequence[str]],
+        tags: Any,
+        *,
+        valid: tuple[Sequence[Sequence[str]], Any] | None = None,
+        out: str | Path | None = None,
+        resume: bool = False,
+        training: dict[str, Any] | None = None,
+        watch: Callable[[dict[str, Any]], None] = lambda record: None,
+    ) -> Self:
+        """Train on sentences of words; ``tags`` are tags of each, or of each column in its order where there are more.
+
+        ``valid``: sentences and tags that choose the best weights; else a tenth of the sentences, drawn from the seed.
+        ``out``: the folder that holds the best at every moment, and the run's checkpoint. Raises UsageError
+        E-LABEL-003 (tags and words that do not match), TrainingError E-LABEL-004 (nothing to train on).
+        """
+        require_torch()
+        import torch
+
+        from chekhov.recurrent.tagger_net import TaggerNet
+        from chekhov.training.labelled import train_labels
+
+        columns = self._columns_of(sentences, tags)
+        kept = [place for place, sentence in enumerate(sentences) if len(sentence)]
+        if not kept:
+            raise TrainingError("E-LABEL-004", "there is no sentence to train on", mend="give some")
+        train, held = (kept, kept) if valid is not None else kept_aside(kept, self.seed)
+        valid_words, valid_tags = ([sentences[i] for i in held], [[c[i] for i in held] for c in columns])
+        if valid is not None:
+            valid_words, valid_tags = list(valid[0]), self._columns_of(*valid)
+        pieces = [(i, start) for i in train for start in range(0, len(sentences[i]), LONGEST)]
+        spans = [self._is_chain(column) for column in columns]
+        columns = [[convert(t, "bioes") for t in c] if s else c for c, s in zip(columns, spans)]
+        labels = [sorted({tag for i in train for tag in column[i]}) for column in columns]
+        texts = [sentences[i][start : start + LONGEST] for i, start in pieces]
+        torch.manual_seed(self.seed)
+        self.words = known_words(texts)
+        self.training = {"chekhov": chekhov.__version__, **(training or {})}
+        net = TaggerNet(len(self.words), labels, spans, **self._encoder_sizes())
+        numbered = self._number(texts)
+        ids = [{label: k for k, label in enumerate(known)} for known in labels]
+        targets = np.array(
+            [
+                [k[tag] for i, start in pieces for tag in c[i][start : start + LONGEST]] + [-1]
+                for k, c in zip(ids, columns)
+            ]
+        )
+        self.net = net
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(out) if out is not None else Path(scratch)
+            report = train_labels(
+                net,
+                numbered,
+                lambda rows, places: targets[:, places],
+                self._plan(),
+                data=targets,
+                validate=lambda: self._error(valid_words, valid_tags),
+                folder=folder,
+                resume=resume,
+                keep_best=lambda progress: self.save(folder) if out is not None else None,
+                watch=watch,
+            )
+        progress = report.progress
+        self.training |= {"steps": progress.step, "seconds": round(progress.seconds, 3)}
+        self.training |= {"cpu_seconds": round(progress.cpu_seconds, 3), "stopped_by": report.stopped_by}
+        self._calibrate(valid_words, valid_tags)
+        if out is not None:
+            self.save(out)
+        return self
+
+    def predict(self, sentences: Sequence[Sequence[str]]) -> Any:
+        """A tag for each word: a list for each sentence; where there are several columns, such lists of each."""
+        columns = self._predict(sentences)
+        return columns[0] if len(columns) == 1 else columns
+
+    def predict_proba(self, sentences: Sequence[Sequence[str]], column: int = 0) -> list[NDArray[np.float64]]:
+        """(T, K) for each sentence: p(tag | sentence), tags in the order of ``labels_[column]``; calibrated."""
+        out: list[Any] = [np.zeros((0, len(self.labels_[column])))] * len(sentences)
+        head, temperature = self.net.heads[column], self.net.temperatures[column]
+        for rows, lengths, scores in self._scores(sentences):
+            chances = head.marginals(scores[column], lengths, temperature)
+            for b, row in enumerate(rows):
+                out[row] = chances[b, : lengths[b]]
+        return out
+
+    def predict_spans(self, sentences: Sequence[Sequence[str]], column: int = 0) -> list[list[TaggedSpan]]:
+        """The spans of each sentence; their confidence is the CRF's marginal of the whole span."""
+        out: list[list[TaggedSpan]] = [[] for _ in sentences]
+        head, temperature, labels = self.net.heads[column], self.net.temperatures[column], self.labels_[column]
+        for rows, lengths, scores in self._scores(sentences):
+            paths = head.decode(scores[column], lengths)
+            chances = None if self.net.crf[column] else head.marginals(scores[column], lengths, temperature)
+            for b, row in enumerate(rows):
+                T = int(lengths[b])
+                for start, end, label in spans_of([labels[k] for k in paths[b, :T]]):
+                    tags = paths[b, start:end].tolist()
+                    if chances is None:
+                        sure = head.path_probability(scores[column][b, :T], start, tags, temperature)
+                    else:
+                        sure = float(chances[b, np.arange(start, end), tags].prod())
+                    out[row].append(TaggedSpan(start, end, label, sure))
+        return out
+
+    def score(self, sentences: Sequence[Sequence[str]], tags: Any) -> float:
+        """Accuracy by word, the mean over the columns."""
+        return 1 - self._error(sentences, self._columns_of(sentences, tags), by_spans=False)
+
+    @property
+    def labels_(self) -> list[list[str]]:
+        return self.net.columns
+
+    @property
+    def parameter_count(self) -> int:
+        return self.net.parameter_count
+
+    def save(self, folder: str | Path) -> None:
+        settings = {name: getattr(self, name) for name in self._setting_names()} | {"columns": list(self.columns)}
+        words = msgspec.json.encode(WordList(1, "labels", self.words))
+        training = {**self.training, "settings": settings}
+        save_folder(
+            Path(folder),
+            kind="tagger",
+            sizes=self.net.sizes(),
+            arrays=self.net.arrays(),
+            tokenizer=words,
+            tokenizer_digest=digest(words),
+            card=label_card("tagger", self.parameter_count, training),
+            training=training,
+        )
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Tagger:
+        """The tagger of a folder; ModelError as `chekhov.load`."""
+        tagger = cls()
+        tagger._take(Path(folder))
+        return tagger
+
+    def _take(self, folder: Path) -> None:
+        require_torch()
+        from chekhov.recurrent.tagger_net import TaggerNet
+
+        config, arrays, words = read_folder(folder)
+        if config.kind != "tagger":
+            what = f"this is a model of kind {config.kind}, not a tagger"
+            raise ModelError("E-MODEL-023", what, where=str(folder), mend="see chekhov info")
+        try:
+            self.words = msgspec.json.decode(words, type=WordList).words
+            training = dict(config.training)
+            self.set_params(**training.pop("settings"))
+            self.net = TaggerNet.from_arrays(config.sizes, arrays)
+            self.training = training
+            fits = len(self.words) == self.net.word_count and len(self.columns) == len(self.net.columns)
+        except ModelError as error:
+            raise error.at(str(folder)) from error
+        except (msgspec.MsgspecError, TypeError, KeyError, ValueError, UsageError, RuntimeError) as error:
+            what = "the sizes in config.json do not make a tagger"
+            raise ModelError("E-MODEL-017", what, where=str(folder), why=str(error), mend=COPY_AGAIN) from error
+        if not fits:
+            what = "the words in tokenizer.json are not those of the weights"
+            raise ModelError("E-MODEL-016", what, where=str(folder), mend=COPY_AGAIN)
+
+    # What the verbs above are made of.
+
+    def _columns_of(self, sentences: Sequence[Sequence[str]], tags: Any) -> list[list[Sequence[str]]]:
+        columns = [list(tags)] if len(self.columns) == 1 else [list(column) for column in tags]
+        fits = len(columns) == len(self.columns) and all(len(column) == len(sentences) for column in columns)
+        if not fits:
+            what = f"there are {len(sentences)} sentences, and tags of {[len(column) for column in columns]}"
+            raise UsageError("E-LABEL-003", what, mend="give the tags of each sentence, in the columns' order")
+        for column in columns:
+            for place, (words, own) in enumerate(zip(sentences, column)):
+                if len(words) != len(own) or isinstance(words, str):
+                    what = f"sentence {place} has {len(words)} words and {len(own)} tags"
+                    raise UsageError("E-LABEL-003", what, mend="a sentence is a list of words, with a tag for each")
+        return columns
+
+    def _is_chain(self, column: Tags) -> bool:
+        """Whether the column gets a CRF: by ``head``, else where its tags are spans."""
+        for name, value, known in (("head", self.head, ("auto", "softmax", "crf")), ("scheme", self.scheme, SCHEMES)):
+            if value not in known:
+                raise UsageError("E-LABEL-001", f"the {name} {value!r} is unknown", mend=f"one of {', '.join(known)}")
+        spans = all(is_span_tag(tag) for tags in column for tag in tags) and any(t != "O" for ts in column for t in ts)
+        return self.head != "softmax" and spans
+
+    def _encoder_sizes(self) -> dict[str, Any]:
+        names = ("word_size", "affix_size", "hidden_size", "num_layers", "dropout", "word_dropout")
+        return {name: getattr(self, name) for name in names}
+
+    def _plan(self) -> Any:
+        from chekhov.training.loop import Plan
+
+        names = ("time", "batch_size", "lr", "weight_decay", "patience", "seed")
+        given = {name: getattr(self, name) for name in names}
+        return Plan(epochs=None if self.time else self.epochs, **given)
+
+    def _number(self, sentences: Sequence[Sequence[str]]) -> Words:
+        return number_words(sentences, {word: number for number, word in enumerate(self.words)})
+
+    def _scores(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[Any, Any, list[NDArray[np.float32]]]]:
+        """Rows, their lengths and the scores (B, T, K) of each column, batch by batch, the shortest rows first."""
+        import torch
+
+        from chekhov.recurrent.tagger_net import gather_rows
+
+        words = self._number(sentences)
+        for rows in sorted_batches(words.lengths, 128, MAX_TOKENS):
+            if words.lengths[rows[-1]] == 0:
+                continue
+            rows = rows[words.lengths[rows] > 0]
+            features, tokens, lengths, _ = gather_rows(words, rows)
+            with torch.inference_mode():
+                scores = [part.numpy() for part in self.net(features, tokens, lengths)]
+            yield rows, lengths.numpy(), scores
+
+    def _predict(self, sentences: Sequence[Sequence[str]]) -> list[list[list[str]]]:
+        out: list[list[list[str]]] = [[[] for _ in sentences] for _ in self.net.columns]
+        for rows, lengths, scores in self._scores(sentences):
+            for column, (head, part, labels) in enumerate(zip(self.net.heads, scores, self.net.columns)):
+                paths = head.decode(part, lengths).tolist()
+                for row, path, length in zip(rows.tolist(), paths, lengths.tolist()):
+                    out[column][row] = [labels[k] for k in path[:length]]
+        for column, chain in enumerate(self.net.crf):
+            if chain:
+                out[column] = [convert(tags, self.scheme) for tags in out[column]]
+        return out
+
+    def _error(self, sentences: Sequence[Sequence[str]], columns: Sequence[Tags], *, by_spans: bool = True) -> float:
+        """1 - accuracy, or 1 - F1 of spans for a column with a CRF; the mean over the columns."""
+        from chekhov.evaluation.labelling import span_counts
+
+        training = self.net.training
+        self.net.eval()
+        found = self._predict(sentences)
+        self.net.train(training)
+        errors = []
+        for guessed, right, chain in zip(found, columns, self.net.crf):
+            if chain and by_spans:
+                errors.append(1 - span_counts(right, guessed).f1)
+            else:
+                pairs = [(a, b) for g, r in zip(guessed, right) for a, b in zip(g, r)]
+                errors.append(1 - sum(a == b for a, b in pairs) / max(1, len(pairs)))
+        return float(np.mean(errors))
+
+    def _calibrate(self, sentences: Sequence[Sequence[str]], columns: Sequence[Tags]) -> None:
+        """One temperature for each column, by the likelihood of the validation part."""
+        for column, right in enumerate(columns):
+            ids = {label: k for k, label in enumerate(self.labels_[column])}
+            tags = [convert(t, "bioes") for t in right] if self.net.crf[column] else right
+            head = self.net.heads[column]
+            batches = []
+            for rows, lengths, scores in self._scores(sentences):
+                wanted = np.full(scores[column].shape[:2], -1)
+                for b, row in enumerate(rows):
+                    wanted[b, : lengths[b]] = [ids.get(tag, -1) for tag in tags[row]]
+                batches.append((scores[column], lengths, wanted))
+
+            def loss(temperature: float, head: Any = head, batches: Any = batches) -> float:
+                total = 0.0
+                for scores, lengths, wanted in batches:
+                    b, t = np.nonzero(wanted >= 0)
+                    chances = head.marginals(scores, lengths, temperature)[b, t, wanted[b, t]]
+                    total -= float(np.log(np.maximum(chances, 1e-12)).sum())
+                return total
+
+            self.net.temperatures[column] = best_temperature(loss) if batches else 1.0
+
+
+def kept_aside(rows: list[int], seed: int) -> tuple[list[int], list[int]]:
+    """A training and a validation part of the rows; of fewer than 20, all are both."""
+    if len(rows) < 2 * VALID_SHARE:
+        return rows, rows
+    order = np.random.Generator(np.random.Philox(seed)).permutation(rows).tolist()
+    cut = len(rows) // VALID_SHARE
+    return sorted(order[cut:]), sorted(order[:cut])
+
+
+__all__ = ["Span", "TaggedSpan", "Tagger"]

@@ -1,0 +1,175 @@
+"""The classifier: every task, pooling and model; its folder; scikit-learn's tools; bad input."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from calling import call, refused
+
+from chekhov.errors import ChekhovError, TextError
+from chekhov.labels.rows import read_jsonl, read_tsv
+from chekhov.recurrent.classifier_net import POOLINGS, Pool
+from chekhov.tasks.classifier import Classifier
+from chekhov.tasks.tagger import Tagger
+
+SMALL: dict[str, Any] = {
+    "hidden_size": 8, "word_size": 8, "affix_size": 4, "dropout": 0.1, "batch_size": 8, "epochs": 12, "lr": 0.02
+}  # fmt: skip
+WORDS = ("дом", "сад", "лес", "мост", "двор")
+TEXTS = [f"{word} очень {mood}" for word in WORDS * 6 for mood in ("хорош", "плох")]
+LABELS = ["good", "bad"] * (len(WORDS) * 6)
+
+
+@pytest.mark.parametrize("pooling", [*POOLINGS, "max+mean"])
+def test_every_pooling_learns(pooling: str) -> None:
+    assert Classifier(**SMALL, pooling=pooling).fit(TEXTS, LABELS).score(TEXTS, LABELS) == 1.0
+
+
+@pytest.mark.parametrize("kind", POOLINGS)
+def test_padding_is_left_out(kind: str) -> None:
+    torch.manual_seed(0)
+    pool, hidden = Pool(kind, 6), torch.randn(2, 5, 6)
+    whole = pool(hidden, torch.tensor([3, 5]))
+    cut = pool(hidden[:1, :3], torch.tensor([3]))
+    torch.testing.assert_close(whole[:1], cut)
+    assert torch.isfinite(pool(hidden, torch.tensor([0, 5]))).all()
+
+
+@pytest.mark.parametrize("model", ["net", "bag", "linear", "auto"])
+def test_every_model_comes_back_from_its_folder(model: str, tmp_path: Path) -> None:
+    classifier = Classifier(**SMALL, model=model).fit(TEXTS, LABELS, out=tmp_path)
+    again = Classifier.load(tmp_path)
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), classifier.predict_proba(TEXTS))
+    assert again.predict(["лес очень плох"]).tolist() == ["bad"]
+    assert not list(tmp_path.glob("*.pkl"))
+    if model == "auto":
+        assert [row["model"] for row in classifier.table] == ["naive bayes", "linear", "bag", "net"]
+
+
+def test_several_labels_at_once() -> None:
+    labels = [f"{label},{text.split()[0]}" for text, label in zip(TEXTS, LABELS)]
+    classifier = Classifier(**SMALL, task="multilabel").fit(TEXTS, labels)
+    assert classifier.score(TEXTS, labels) >= 0.9
+    assert (classifier.predict_proba(TEXTS).sum(1) > 1).all()
+
+
+def test_numbers() -> None:
+    numbers = [10.0 if label == "good" else -10.0 for label in LABELS]
+    classifier = Classifier(**SMALL, task="regression").fit(TEXTS, numbers)
+    assert classifier.score(TEXTS, numbers) > 0.9
+    assert classifier.predict(TEXTS).shape == (len(TEXTS),)
+
+
+def test_class_weights_and_probabilities() -> None:
+    texts, labels = TEXTS + TEXTS[::2] * 4, LABELS + LABELS[::2] * 4
+    classifier = Classifier(**SMALL, class_weight="balanced").fit(texts, labels)
+    assert classifier.net.class_weights == pytest.approx([3.0, 0.6], rel=0.2)
+    np.testing.assert_allclose(classifier.predict_proba(TEXTS).sum(1), 1)
+
+
+def test_texts_may_be_empty_long_or_new() -> None:
+    classifier = Classifier(**{**SMALL, "epochs": 1}).fit(TEXTS, LABELS)
+    assert len(classifier.predict(["", "слово " * 10_000, "\t", "неведомое"])) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "labels", "code"),
+    [
+        ({"model": "linear"}, ["a"] * 60, "E-LABEL-012"),
+        ({"model": "linear", "task": "regression"}, [1.0] * 60, "E-LABEL-011"),
+        ({"task": "regression"}, [float("nan")] * 60, "E-LABEL-010"),
+        ({"task": "regression"}, ["many"] * 60, "E-LABEL-010"),
+        ({"pooling": "median"}, LABELS, "E-LABEL-001"),
+        ({"model": "forest"}, LABELS, "E-LABEL-001"),
+        ({"task": "ranking"}, LABELS, "E-LABEL-001"),
+        ({}, LABELS[1:], "E-LABEL-003"),
+    ],
+)
+def test_what_cannot_be_learnt_is_refused(settings: dict[str, Any], labels: list[Any], code: str) -> None:
+    with pytest.raises(ChekhovError) as caught:
+        Classifier(**SMALL, **settings).fit(TEXTS, labels)
+    assert caught.value.code == code
+
+
+def test_one_class_is_no_fault_of_a_net() -> None:
+    assert Classifier(**{**SMALL, "epochs": 1}).fit(TEXTS, ["a"] * 60).predict(["x"]).tolist() == ["a"]
+
+
+def test_rows() -> None:
+    assert read_tsv("a\tx\ty\n\nb\tz") == (["x\ty", "z"], ["a", "b"])
+    assert read_jsonl('{"text":"x","label":["a","b"]}\n{"text":"y","label":2}') == (["x", "y"], ["a,b", "2"])
+    for read, line, code in ((read_tsv, "x", "1"), (read_tsv, "\tx", "2"), (read_jsonl, "{", "3")):
+        with pytest.raises(TextError) as caught:
+            read("\n" + line, name="f")
+        assert (caught.value.code, caught.value.where) == (f"E-ROWS-00{code}", "f:2:1")
+        skipped: list[TextError] = []
+        assert read(line, skipped=skipped.append) == ([], [])
+        assert len(skipped) == 1
+
+
+def test_scikit_learn_uses_both() -> None:
+    pytest.importorskip("sklearn")
+    from sklearn.base import clone
+    from sklearn.model_selection import GridSearchCV, cross_val_score
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    classifier = Classifier(**SMALL)
+    copy = clone(classifier)
+    assert copy.get_params() == classifier.get_params()
+    assert repr(copy).startswith("Classifier(")
+    steps = [("lower", FunctionTransformer(lambda texts: [text.lower() for text in texts])), ("net", classifier)]
+    pipe = Pipeline(steps).fit(TEXTS, LABELS)
+    assert pipe.score(TEXTS, LABELS) == 1.0
+    assert cross_val_score(classifier, TEXTS, LABELS, cv=2).mean() > 0.9
+    search = GridSearchCV(classifier, {"pooling": ["max", "mean"]}, cv=2).fit(TEXTS, LABELS)
+    assert search.best_score_ > 0.9
+    tagger = Tagger(**{**SMALL, "epochs": 20})
+    sentences = [text.split() for text in TEXTS]
+    tags = [["N", "A", word[2][0]] for word in sentences]
+    assert cross_val_score(tagger, sentences, tags, cv=2).mean() > 0.9
+    with pytest.raises(ChekhovError, match="E-LABEL-002"):
+        classifier.set_params(depth=3)
+
+
+def test_a_copy_in_memory_predicts_the_same() -> None:
+    classifier = Classifier(**SMALL).fit(TEXTS, LABELS)
+    again = pickle.loads(pickle.dumps(classifier))  # noqa: S301 - our own bytes, as joblib makes them
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), classifier.predict_proba(TEXTS))
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    data, out = tmp_path / "train.tsv", str(tmp_path / "c")
+    data.write_text("".join(f"{label}\t{text}\n" for text, label in zip(TEXTS, LABELS)), "utf-8")
+    flags = ("--hidden-size", "8", "--epochs", "2")
+    code, printed, err = call("train", "classifier", str(data), "-o", out, "--valid", str(data), "--json", *flags)
+    assert code == 0, err
+    assert json.loads(printed)["valid"]["accuracy"] > 0.9
+    code, printed, err = call("classify", out, stdin="дом очень хорош\n".encode())
+    assert code == 0, err
+    assert printed.startswith("good\t")
+    code, printed, _ = call("classify", out, "--json", stdin="дом очень хорош\n".encode())
+    assert set(json.loads(printed)["probabilities"]) == {"good", "bad"}
+    for command in (("evaluate", out, "--text", str(data)), ("info", out), ("verify", out)):
+        code, _, err = call(*command)
+        assert code == 0, err
+    refused("tag", out, code=2, says="E-LABEL-008")
+    data.write_text("no tab here\n", "utf-8")
+    refused("train", "classifier", str(data), "-o", out, "--overwrite", code=1, says=r"train\.tsv:1:1")
+
+
+def test_a_folder_for_each_label(tmp_path: Path) -> None:
+    from chekhov.tasks.labelled_files import read_labelled
+
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.txt").write_text(f"text {label}")
+    assert read_labelled(tmp_path, note=print) == (["text a", "text b"], ["a", "b"])
+    with pytest.raises(TextError, match="E-ROWS-004"):
+        read_labelled(tmp_path / "a", note=print)
