@@ -1,0 +1,179 @@
+"""Matrix products at the size of a recurrent step: a block of rows times a panel of 32 columns, sums in registers.
+
+A panel is a weight matrix's 32 columns, packed so that one pass reads it in order: [K][32] of float32, or [K/2][32][2]
+of bfloat16, two consecutive k side by side as ``vdpbf16ps`` wants them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from chekhov.kernels.jit import Kernel, kernel
+from chekhov.kernels.vector_kernels import F32, FLOATS, I32, I64, LANES, WORDS, address, load, multiply_add, splat, store
+
+BFLOATS = 32  # bfloat16 numbers in a vector
+PANEL = 32  # columns
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+
+
+class Bfloat(ir.Type):
+    """LLVM's bfloat, which llvmlite does not have."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Bfloat)
+
+    def __hash__(self) -> int:
+        return hash(Bfloat)
+
+
+def broadcast(builder: Any, value: Any, kind: Any) -> Any:
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, I32(0))
+    return builder.shuffle_vector(one, one, ir.Constant(WORDS, [0] * LANES))
+
+
+def product_sum(builder: Any, total: Any, a: Any, b: Any, exact: bool) -> Any:
+    """total + a * b, for bfloat16 over pairs."""
+    if exact:
+        return multiply_add(builder, a, b, total)
+    kind = ir.VectorType(Bfloat(), BFLOATS)
+    shape = ir.FunctionType(FLOATS, [FLOATS, kind, kind])
+    function = cgutils.get_or_insert_function(builder.module, shape, "llvm.x86.avx512bf16.dpbf16ps.512")
+    return builder.call(function, [total, builder.bitcast(a, kind), builder.bitcast(b, kind)])
+
+
+def tile(rows: int) -> Kernel:
+    """Adds the product of ``rows`` rows with a panel of 32 columns:
+
+    out[o + r * o_row + n] += sum_k a[a0 + r * a_row + k * a_step] panel[p + ...][n],  n = 0 .. 31
+
+    ``a`` and ``panel`` are both float32 or both bfloat16 (uint16); then K is even and a_step is 1. ``out`` is float32.
+    The sum of a row is taken in the order of k, whatever the other rows are.
+    """
+
+    @intrinsic
+    def product(
+        context: Any,
+        a: Any,
+        a0: Any,
+        a_row: Any,
+        a_step: Any,
+        panel: Any,
+        p: Any,
+        K: Any,
+        out: Any,
+        o: Any,
+        o_row: Any,
+    ) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args
+            a0, a_row, a_step, p, K, o, o_row = (
+                context.cast(builder, arguments[i], kinds[i], types.intp) for i in (1, 2, 3, 5, 6, 8, 9)
+            )
+            exact = kinds[0].dtype == types.float32
+            steps = K if exact else builder.lshr(K, I64(1))
+            for block, columns in parts(context, rows):
+                left, totals = [], []
+                for r in block:
+                    at = builder.add(a0, builder.mul(a_row, I64(r)))
+                    left.append(address(context, builder, kinds[0], arguments[0], at, F32 if exact else I32))
+                    line = builder.add(o, builder.mul(o_row, I64(r)))
+                    for v in columns:
+                        at = builder.add(line, I64(v * LANES))
+                        totals.append(address(context, builder, kinds[7], arguments[7], at, FLOATS))
+                right = [
+                    address(context, builder, kinds[4], arguments[4], builder.add(p, I64(v * per)), FLOATS)
+                    for v in columns
+                    for per in (LANES if exact else 2 * LANES,)
+                ]
+                multiply(builder, steps, totals, left, a_step, right, exact)
+            return context.get_dummy_value()
+
+        return types.void(a, a0, a_row, a_step, panel, p, K, out, o, o_row), code
+
+    return product
+
+
+def parts(context: Any, rows: int) -> list[tuple[list[int], list[int]]]:
+    """Which rows and which vectors of the panel have their sums in registers at once: AVX-512 has 32 registers of 16
+    floats, AVX2 16 of 8."""
+    if "+avx512f" in context.codegen().magic_tuple()[2]:
+        return [(list(range(rows)), [0, 1])]
+    fours = [list(range(first, min(first + 4, rows))) for first in range(0, rows, 4)]
+    return [(block, [vector]) for block in fours for vector in (0, 1)]
+
+
+def multiply(
+    builder: Any, steps: Any, places: list[Any], left: list[Any], a_step: Any, right: list[Any], exact: bool
+) -> None:
+    """The loop over k: one vector of the panel for each of ``right``, one number of each row, sums in registers."""
+    starts = []
+    for place in places:
+        start = builder.load(place)
+        start.align = 4
+        starts.append(start)
+    before = builder.block
+    body, after = builder.append_basic_block("body"), builder.append_basic_block("after")
+    builder.cbranch(builder.icmp_signed("<=", steps, I64(0)), after, body)
+    builder.position_at_end(body)
+    k = builder.phi(I64)
+    k.add_incoming(I64(0), before)
+    sums = [builder.phi(FLOATS) for _ in places]
+    columns = []
+    for pointer in right:
+        column = builder.load(builder.gep(pointer, [builder.mul(k, I64(2))]))  # a panel is two vectors wide
+        column.align = 4
+        columns.append(column)
+    following = []
+    for r, pointer in enumerate(left):
+        number = builder.load(builder.gep(pointer, [builder.mul(k, a_step)]))
+        number.align = 4 if exact else 2
+        row = broadcast(builder, number, FLOATS if exact else WORDS)
+        for v, column in enumerate(columns):
+            following.append(product_sum(builder, sums[r * len(right) + v], row, column, exact))
+    k_next = builder.add(k, I64(1))
+    k.add_incoming(k_next, body)
+    for total, start, new in zip(sums, starts, following):
+        total.add_incoming(start, before)
+        total.add_incoming(new, body)
+    builder.cbranch(builder.icmp_signed("<", k_next, steps), body, after)
+    builder.position_at_end(after)
+    totals = [builder.phi(FLOATS) for _ in places]
+    for total, start, new in zip(totals, starts, following):
+        total.add_incoming(start, before)
+        total.add_incoming(new, body)
+    for total, place in zip(totals, places):
+        builder.store(total, place).align = 4
+
+
+ROWS = 8  # of a full tile: 16 sums, enough to hide the latency of a product
+tile_8, tile_4, tile_1 = tile(ROWS), tile(4), tile(1)
+
+
+@kernel
+def matmul(a, a0, a_row, a_step, panels, out, out_row, M, N, K, columns):
+    """out[m, :columns] = sum_k a[a0 + m * a_row + k * a_step] B[k, :] over panels of B (K, N): float32, N a multiple
+    of 32. Columns beyond ``columns`` are dropped, ``columns`` a multiple of 16."""
+    z = np.zeros(ROWS * PANEL, np.float32)
+    for first in range(0, N, PANEL):
+        for m in range(0, M, ROWS):
+            rows = min(ROWS, M - m)
+            for i in range(0, ROWS * PANEL, LANES):
+                store(z, i, splat(ZERO))
+            if rows == ROWS:
+                tile_8(a, a0 + m * a_row, a_row, a_step, panels, first * K, K, z, 0, PANEL)
+            else:
+                for r in range(rows):
+                    tile_1(a, a0 + (m + r) * a_row, a_row, a_step, panels, first * K, K, z, r * PANEL, PANEL)
+            for r in range(rows):
+                at = (m + r) * out_row + first
+                store(out, at, load(z, r * PANEL))
+                if first + LANES < columns:
+                    store(out, at + LANES, load(z, r * PANEL + LANES))

@@ -1,0 +1,139 @@
+"""The LSTM over whole sequences by our own kernels, as one differentiable function of PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chekhov.recurrent import lstm_kernels
+from chekhov.recurrent.matrices import (
+    PANEL,
+    ROWS,
+    by_rows,
+    column_panels,
+    flat,
+    interleave,
+    pad,
+    row_panels,
+    separate,
+    times_panels,
+    turned_times,
+    up,
+)
+
+LSTMResult = tuple[Tensor, Tensor, Tensor]
+
+
+def lstm_formula(
+    xs: Tensor,
+    h: Tensor,
+    c: Tensor,
+    W: Tensor,
+    U: Tensor,
+    b: Tensor,
+    lengths: Tensor | None = None,
+    *,
+    reverse: bool = False,
+) -> LSTMResult:
+    """The formula in a loop: xs (B, T, I), h and c (B, H) -> outputs (B, T, H), h, c after the last step.
+
+    W (4H, I), U (4H, H), b (4H): i, f, g, o. A row ends after its length: its state stays and its outputs are 0.
+    """
+    rows, T = torch.arange(len(xs), device=xs.device), xs.shape[1]
+    outputs = xs.new_zeros(len(xs), T, h.shape[1])
+    for s in range(T):
+        alive = torch.ones_like(rows, dtype=torch.bool) if lengths is None else s < lengths
+        last = torch.full_like(rows, T) if lengths is None else lengths
+        t = torch.where(alive, last - 1 - s, s) if reverse else torch.full_like(rows, s)
+        i, f, g, o = (xs[rows, t] @ W.t() + h @ U.t() + b).chunk(4, dim=1)
+        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h_new = torch.sigmoid(o) * torch.tanh(c_new)
+        h, c = torch.where(alive[:, None], h_new, h), torch.where(alive[:, None], c_new, c)
+        outputs = outputs.index_put((rows, t), torch.where(alive[:, None], h_new, torch.zeros_like(h_new)))
+    return outputs, h, c
+
+
+class LSTMSequence(torch.autograd.Function):
+    """`lstm_formula` by kernels. In bfloat16 weights, inputs, gates and hidden states are rounded, sums are not."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        xs: Tensor,
+        h: Tensor,
+        c: Tensor,
+        W: Tensor,
+        U: Tensor,
+        b: Tensor,
+        lengths: Tensor | None,
+        reverse: bool,
+        bf16: bool,
+    ) -> LSTMResult:
+        B, T, I = xs.shape
+        H = h.shape[1]
+        dtype = torch.bfloat16 if bf16 else torch.float32
+        units = up(H, PANEL if bf16 else PANEL // 2)
+        bias = interleave(pad(b.view(4, H), 4, units)).reshape(-1).float()
+        lines = xs.reshape(B * T, I).to(dtype)
+        if bf16:
+            W_lines = interleave(pad(W.view(4, H, I), 4, units, I)).to(dtype).reshape(4 * units, I)
+            gates = lines @ W_lines.t()
+        else:
+            lines = pad(lines, B * T, up(I, PANEL // 2))
+            W_lines = pad(W.view(4, H, I), 4, units, up(I, PANEL // 2))
+            gates = times_panels(lines, column_panels(W_lines), 4 * units)
+        U_padded = pad(U.view(4, H, H), 4, units, units).to(dtype)
+        h_last, c_last = (pad(state.float(), B, units).clone() for state in (h, c))
+        c_start = c_last.clone()
+        cells, outputs = torch.empty(B * T, units), torch.empty(B, T, units, dtype=dtype)
+        previous = torch.empty(B * T, units, dtype=dtype)
+        ends = torch.full((B,), T) if lengths is None else lengths
+        arrays = [flat(a) for a in (gates, bias, column_panels(U_padded), h_last, c_last, cells, outputs, previous)]
+
+        def part(first: int, last: int) -> None:
+            lstm_kernels.lstm_forward(*arrays, ends.numpy(), T, units, T, 1, first, last, reverse)
+
+        by_rows(part, B)
+        ctx.save_for_backward(xs, h, c, W, U, b, ends)
+        ctx.kept = lines, W_lines, U_padded, gates, cells, previous, c_start
+        ctx.reverse, ctx.bf16 = reverse, bf16
+        return outputs[..., :H], h_last[:, :H], c_last[:, :H]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        xs, h, c, W, U, b, ends = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient is to be differentiated in its turn: by the formula
+            found = lstm_formula(xs.float(), h, c, W, U, b, ends, reverse=ctx.reverse)
+            inputs = [t for t, needed in zip((xs, h, c, W, U, b), ctx.needs_input_grad) if needed]
+            results = iter(
+                torch.autograd.grad(found, inputs, [g.float() for g in gradients], create_graph=True, allow_unused=True)
+            )
+            return (*(next(results) if needed else None for needed in ctx.needs_input_grad[:6]), None, None, None)
+        lines, W_lines, U_padded, gates, cells, previous, c_start = ctx.kept
+        (B, T, I), H, units = xs.shape, h.shape[1], U_padded.shape[1]
+        d_outputs, dh, dc = gradients
+        d_outputs = pad(d_outputs.to(gates.dtype), B, T, units)
+        dh, dc = (pad(d.float(), B, units).clone() for d in (dh, dc))
+        d_gates = torch.empty_like(gates)
+        d_bias = torch.zeros(up(B, ROWS) // ROWS, 4 * units)
+        arrays = [
+            flat(a) for a in (gates, row_panels(U_padded), cells, c_start, d_outputs, d_gates, d_bias, dh, dc)
+        ]
+
+        def part(first: int, last: int) -> None:
+            lstm_kernels.lstm_backward(*arrays, ends.numpy(), T, units, T, 1, first, last, ctx.reverse)
+
+        by_rows(part, B)
+        dx = dW = dU = None
+        if ctx.bf16:
+            dx = (d_gates @ W_lines).view(B, T, I) if ctx.needs_input_grad[0] else None
+            dW, dU = d_gates.t() @ lines, d_gates.t() @ previous
+        else:
+            if ctx.needs_input_grad[0]:
+                dx = times_panels(d_gates, row_panels(W_lines), W_lines.shape[2])[:, :I].reshape(B, T, I)
+            dW, dU = turned_times(d_gates, lines), turned_times(d_gates, previous)
+        dW, dU = separate(dW, 4, H)[:, :I], separate(dU, 4, H)[:, :H]
+        db = separate(d_bias.sum(0), 4, H)
+        return (dx, dh[:, :H], dc[:, :H], dW, dU, db, None, None, None)
