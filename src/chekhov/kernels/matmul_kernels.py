@@ -14,24 +14,11 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from chekhov.kernels.jit import Kernel, kernel
-from chekhov.kernels.vector_kernels import F32, FLOATS, I32, I64, LANES, WORDS, address, load, multiply_add, splat, store
+from chekhov.kernels.vector_kernels import F32, FLOATS, Bfloat, I32, I64, LANES, WORDS, address, has, load, multiply_add, splat, store
 
 BFLOATS = 32  # bfloat16 numbers in a vector
 PANEL = 32  # columns
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
-
-
-class Bfloat(ir.Type):
-    """LLVM's bfloat, which llvmlite does not have."""
-
-    def _to_string(self) -> str:
-        return "bfloat"
-
-    def __eq__(self, other: Any) -> bool:
-        return isinstance(other, Bfloat)
-
-    def __hash__(self) -> int:
-        return hash(Bfloat)
 
 
 def broadcast(builder: Any, value: Any, kind: Any) -> Any:
@@ -52,9 +39,9 @@ def product_sum(builder: Any, total: Any, a: Any, b: Any, exact: bool) -> Any:
 def tile(rows: int) -> Kernel:
     """Adds the product of ``rows`` rows with a panel of 32 columns:
 
-    out[o + r * o_row + n] += sum_k a[a0 + r * a_row + k * a_step] panel[p + ...][n],  n = 0 .. 31
+    out[o + r * o_row + n] += sum_k a[a0 + r * a_row + k] panel[p + ...][n],  n = 0 .. 31
 
-    ``a`` and ``panel`` are both float32 or both bfloat16 (uint16); then K is even and a_step is 1. ``out`` is float32.
+    ``a`` and ``panel`` are both float32 or both bfloat16 (uint16); then K is even. ``out`` is float32.
     The sum of a row is taken in the order of k, whatever the other rows are.
     """
 
@@ -64,8 +51,7 @@ def tile(rows: int) -> Kernel:
         a: Any,
         a0: Any,
         a_row: Any,
-        a_step: Any,
-        panel: Any,
+            panel: Any,
         p: Any,
         K: Any,
         out: Any,
@@ -74,8 +60,8 @@ def tile(rows: int) -> Kernel:
     ) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kinds = signature.args
-            a0, a_row, a_step, p, K, o, o_row = (
-                context.cast(builder, arguments[i], kinds[i], types.intp) for i in (1, 2, 3, 5, 6, 8, 9)
+            a0, a_row, p, K, o, o_row = (
+                context.cast(builder, arguments[i], kinds[i], types.intp) for i in (1, 2, 4, 5, 7, 8)
             )
             exact = kinds[0].dtype == types.float32
             steps = K if exact else builder.lshr(K, I64(1))
@@ -87,16 +73,16 @@ def tile(rows: int) -> Kernel:
                     line = builder.add(o, builder.mul(o_row, I64(r)))
                     for v in columns:
                         at = builder.add(line, I64(v * LANES))
-                        totals.append(address(context, builder, kinds[7], arguments[7], at, FLOATS))
+                        totals.append(address(context, builder, kinds[6], arguments[6], at, FLOATS))
                 right = [
-                    address(context, builder, kinds[4], arguments[4], builder.add(p, I64(v * per)), FLOATS)
+                    address(context, builder, kinds[3], arguments[3], builder.add(p, I64(v * per)), FLOATS)
                     for v in columns
                     for per in (LANES if exact else 2 * LANES,)
                 ]
-                multiply(builder, steps, totals, left, a_step, right, exact)
+                multiply(builder, steps, totals, left, right, exact)
             return context.get_dummy_value()
 
-        return types.void(a, a0, a_row, a_step, panel, p, K, out, o, o_row), code
+        return types.void(a, a0, a_row, panel, p, K, out, o, o_row), code
 
     return product
 
@@ -104,14 +90,14 @@ def tile(rows: int) -> Kernel:
 def parts(context: Any, rows: int) -> list[tuple[list[int], list[int]]]:
     """Which rows and which vectors of the panel have their sums in registers at once: AVX-512 has 32 registers of 16
     floats, AVX2 16 of 8."""
-    if "+avx512f" in context.codegen().magic_tuple()[2]:
+    if has(context, "avx512f"):
         return [(list(range(rows)), [0, 1])]
     fours = [list(range(first, min(first + 4, rows))) for first in range(0, rows, 4)]
     return [(block, [vector]) for block in fours for vector in (0, 1)]
 
 
 def multiply(
-    builder: Any, steps: Any, places: list[Any], left: list[Any], a_step: Any, right: list[Any], exact: bool
+    builder: Any, steps: Any, places: list[Any], left: list[Any], right: list[Any], exact: bool
 ) -> None:
     """The loop over k: one vector of the panel for each of ``right``, one number of each row, sums in registers."""
     starts = []
@@ -133,7 +119,7 @@ def multiply(
         columns.append(column)
     following = []
     for r, pointer in enumerate(left):
-        number = builder.load(builder.gep(pointer, [builder.mul(k, a_step)]))
+        number = builder.load(builder.gep(pointer, [k]))
         number.align = 4 if exact else 2
         row = broadcast(builder, number, FLOATS if exact else WORDS)
         for v, column in enumerate(columns):
@@ -157,23 +143,32 @@ ROWS = 8  # of a full tile: 16 sums, enough to hide the latency of a product
 tile_8, tile_4, tile_1 = tile(ROWS), tile(4), tile(1)
 
 
+DEPTH = 512  # of k at once: 64 KiB of a panel, which the second-level cache keeps
+
+
 @kernel
-def matmul(a, a0, a_row, a_step, panels, out, out_row, M, N, K, columns):
-    """out[m, :columns] = sum_k a[a0 + m * a_row + k * a_step] B[k, :] over panels of B (K, N): float32, N a multiple
-    of 32. Columns beyond ``columns`` are dropped, ``columns`` a multiple of 16."""
+def matmul(a, a0, a_row, panels, out, out_row, M, K, columns):
+    """out[m, :columns] = a[a0 + m * a_row :][:K] B for panels of B (K, columns): float32, columns a multiple of 16."""
     z = np.zeros(ROWS * PANEL, np.float32)
-    for first in range(0, N, PANEL):
-        for m in range(0, M, ROWS):
-            rows = min(ROWS, M - m)
-            for i in range(0, ROWS * PANEL, LANES):
-                store(z, i, splat(ZERO))
-            if rows == ROWS:
-                tile_8(a, a0 + m * a_row, a_row, a_step, panels, first * K, K, z, 0, PANEL)
-            else:
+    for k in range(0, K, DEPTH):
+        depth = min(DEPTH, K - k)
+        for first in range(0, columns, PANEL):
+            panel = first * K + k * PANEL
+            across = min(PANEL, columns - first)
+            for m in range(0, M, ROWS):
+                rows = min(ROWS, M - m)
                 for r in range(rows):
-                    tile_1(a, a0 + (m + r) * a_row, a_row, a_step, panels, first * K, K, z, r * PANEL, PANEL)
-            for r in range(rows):
-                at = (m + r) * out_row + first
-                store(out, at, load(z, r * PANEL))
-                if first + LANES < columns:
-                    store(out, at + LANES, load(z, r * PANEL + LANES))
+                    for i in range(0, across, LANES):
+                        so_far = splat(ZERO)
+                        if k > 0:
+                            so_far = load(out, (m + r) * out_row + first + i)
+                        store(z, r * PANEL + i, so_far)
+                at = a0 + m * a_row + k
+                if rows == ROWS:
+                    tile_8(a, at, a_row, panels, panel, depth, z, 0, PANEL)
+                else:
+                    for r in range(rows):
+                        tile_1(a, at + r * a_row, a_row, panels, panel, depth, z, r * PANEL, PANEL)
+                for r in range(rows):
+                    for i in range(0, across, LANES):
+                        store(out, (m + r) * out_row + first + i, load(z, r * PANEL + i))

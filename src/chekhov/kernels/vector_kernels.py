@@ -24,6 +24,19 @@ HALVES = ir.VectorType(I16, LANES)
 WORDS = ir.VectorType(I32, LANES)
 
 
+class Bfloat(ir.Type):
+    """LLVM's bfloat, which llvmlite does not have."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Bfloat)
+
+    def __hash__(self) -> int:
+        return hash(Bfloat)
+
+
 class Vector16(types.Type):
     def __init__(self) -> None:
         super().__init__(name="Vector16")
@@ -53,12 +66,21 @@ def widen(builder: Any, halves: Any) -> Any:
     return builder.bitcast(builder.shl(builder.zext(halves, WORDS), splat_word(16)), FLOATS)
 
 
-def rounded(builder: Any, floats: Any) -> Any:
-    """float32 -> bfloat16 in the low halves of words: to nearest, ties to even; NaN stays NaN, as in PyTorch."""
+def has(context: Any, feature: str) -> bool:
+    """Whether the processor that Numba compiles for, which need not be this one, has a feature."""
+    return f"+{feature}" in context.codegen().magic_tuple()[2].split(",")
+
+
+def rounded(context: Any, builder: Any, floats: Any) -> Any:
+    """float32 -> bfloat16: to nearest, ties to even; NaN stays NaN, as in PyTorch."""
+    if has(context, "avx512bf16"):
+        shape = ir.FunctionType(ir.VectorType(Bfloat(), LANES), [FLOATS])
+        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.x86.avx512bf16.cvtneps2bf16.512")
+        return builder.bitcast(builder.call(function, [floats]), HALVES)
     word = builder.bitcast(floats, WORDS)
     odd = builder.and_(builder.lshr(word, splat_word(16)), splat_word(1))
     up = builder.lshr(builder.add(builder.add(word, odd), splat_word(0x7FFF)), splat_word(16))
-    return builder.select(builder.fcmp_unordered("uno", floats, floats), splat_word(0x7FC0), up)
+    return builder.trunc(builder.select(builder.fcmp_unordered("uno", floats, floats), splat_word(0x7FC0), up), HALVES)
 
 
 def load_floats(builder: Any, pointer: Any, dtype: Any) -> Any:
@@ -69,11 +91,11 @@ def load_floats(builder: Any, pointer: Any, dtype: Any) -> Any:
     return found if dtype == types.float32 else widen(builder, found)
 
 
-def store_floats(builder: Any, floats: Any, pointer: Any, dtype: Any) -> None:
+def store_floats(context: Any, builder: Any, floats: Any, pointer: Any, dtype: Any) -> None:
     if dtype == types.float32:
         kind, value, bytes_each = FLOATS, floats, 4
     else:
-        kind, value, bytes_each = HALVES, builder.trunc(rounded(builder, floats), HALVES), 2
+        kind, value, bytes_each = HALVES, rounded(context, builder, floats), 2
     builder.store(value, builder.bitcast(pointer, kind.as_pointer())).align = bytes_each
 
 
@@ -98,7 +120,7 @@ def store(context: Any, array: Any, index: Any, value: Any) -> Any:
         kind, index_type, _ = signature.args
         place = context.cast(builder, arguments[1], index_type, types.intp)
         pointer = address(context, builder, kind, arguments[0], place, F32)
-        store_floats(builder, arguments[2], pointer, kind.dtype)
+        store_floats(context, builder, arguments[2], pointer, kind.dtype)
         return context.get_dummy_value()
 
     return types.void(array, index, value), code
@@ -169,6 +191,39 @@ def clamp(context: Any, value: Any, limit: Any) -> Any:
 
 
 @intrinsic
+def reciprocal(context: Any, value: Any) -> Any:
+    """1 / value for 2^-126 < |value| < 2^126, or NaN: by estimate and one step of Newton's where there is one."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (x,) = arguments
+        one, two = (ir.Constant(FLOATS, [number] * LANES) for number in (1.0, 2.0))
+        if not has(context, "avx512f"):
+            return builder.fdiv(one, x)
+        shape = ir.FunctionType(FLOATS, [FLOATS, FLOATS, I16])
+        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.x86.avx512.rcp14.ps.512")
+        estimate = builder.call(function, [x, x, I16(-1)])
+        return builder.fmul(estimate, multiply_add(builder, builder.fneg(x), estimate, two))
+
+    return v16(value), code
+
+
+@intrinsic
+def copy(context: Any, source: Any, s: Any, target: Any, t: Any) -> Any:
+    """target[t : t + 16] = source[s : s + 16], both of one dtype."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds = signature.args
+        kind = FLOATS if kinds[0].dtype == types.float32 else HALVES
+        s, t = (context.cast(builder, arguments[i], kinds[i], types.intp) for i in (1, 3))
+        found = builder.load(address(context, builder, kinds[0], arguments[0], s, kind))
+        found.align = 2
+        builder.store(found, address(context, builder, kinds[2], arguments[2], t, kind)).align = 2
+        return context.get_dummy_value()
+
+    return types.void(source, s, target, t), code
+
+
+@intrinsic
 def scale_by_power(context: Any, value: Any, shifted: Any) -> Any:
     """value * 2^n, where ``shifted`` is n + 1.5 * 2^23, whose low bits are n."""
 
@@ -207,11 +262,11 @@ def power_of_two(y):
 @numba.njit(inline="always")
 def sigmoid(x):
     """1 / (1 + e^-x), within 2e-7."""
-    return splat(ONE) / (splat(ONE) + power_of_two(x * splat(-LOG2_E)))
+    return reciprocal(splat(ONE) + power_of_two(x * splat(-LOG2_E)))
 
 
 @numba.njit(inline="always")
 def tanh(x):
     """(1 - e^-2x) / (1 + e^-2x), within 2e-7 in absolute terms."""
     e = power_of_two(x * splat(-TWICE_LOG2_E))
-    return (splat(ONE) - e) / (splat(ONE) + e)
+    return (splat(ONE) - e) * reciprocal(splat(ONE) + e)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import kernel
+from chekhov.kernels.jit import kernel, prefetch
 from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, tile_4, tile_8
-from chekhov.kernels.vector_kernels import LANES, load, sigmoid, splat, store, tanh
+from chekhov.kernels.vector_kernels import LANES, copy, load, sigmoid, splat, store, tanh
 
 FOUR = 4 * LANES  # a block of units: 16 of each gate
 APART = 32  # numbers between two rows of a buffer, so that they do not share lines of the cache
@@ -30,6 +30,7 @@ def lstm_forward(
     buffer = (rows + ROWS - 1) // ROWS * ROWS * width
     hidden = np.zeros(2 * buffer, panels.dtype)
     z = np.zeros(ROWS * FOUR, np.float32)
+    ahead = -t_line if reverse else t_line  # what the next step will read is asked for: it lies a line of gates away
     for r in range(rows):
         for u in range(0, units, LANES):
             store(hidden, r * width + u, load(h, (first + r) * units + u))
@@ -41,24 +42,28 @@ def lstm_forward(
                 for r in range(here):
                     b = first + r0 + r
                     t = lengths[b] - 1 - s if reverse and s < lengths[b] else s
+                    at = (b * b_line + t * t_line) * G + 4 * u
                     for i in range(0, FOUR, LANES):
-                        value = load(gates, (b * b_line + t * t_line) * G + 4 * u + i)
-                        store(z, r * FOUR + i, value + load(bias, 4 * u + i))
+                        store(z, r * FOUR + i, load(gates, at + i) + load(bias, 4 * u + i))
+                        prefetch(gates, at + i + ahead * G)
+                    line = (b * b_line + t * t_line + ahead) * units + u
+                    prefetch(cells, line)
+                    prefetch(outputs, line)
+                    prefetch(previous, line)
                 for half in range(2):
                     panel = (u // LANES * 2 + half) * PANEL * units
                     if here > 4:
-                        tile_8(hidden, now + r0 * width, width, 1, panels, panel, units, z, half * PANEL, FOUR)
+                        tile_8(hidden, now + r0 * width, width, panels, panel, units, z, half * PANEL, FOUR)
                     else:
-                        tile_4(hidden, now + r0 * width, width, 1, panels, panel, units, z, half * PANEL, FOUR)
+                        tile_4(hidden, now + r0 * width, width, panels, panel, units, z, half * PANEL, FOUR)
                 for r in range(here):
                     b = first + r0 + r
                     state, own = b * units + u, (r0 + r) * width + u
-                    before = load(hidden, now + own)
                     if s >= lengths[b]:
                         line = b * b_line + s * t_line
                         store(outputs, line * units + u, splat(ZERO))
                         store(previous, line * units + u, splat(ZERO))
-                        store(hidden, after + own, before)
+                        copy(hidden, now + own, hidden, after + own)
                         continue
                     t = lengths[b] - 1 - s if reverse else s
                     line = b * b_line + t * t_line
@@ -77,7 +82,7 @@ def lstm_forward(
                     store(h, state, new)
                     store(cells, line * units + u, cell)
                     store(outputs, line * units + u, new)
-                    store(previous, line * units + u, before)
+                    copy(hidden, now + own, previous, line * units + u)
                     store(hidden, after + own, new)
 
 
@@ -95,6 +100,7 @@ def lstm_backward(
     gradients = np.zeros(2 * buffer, panels.dtype)
     z = np.zeros(ROWS * PANEL, np.float32)
     one = splat(ONE)
+    ahead = -t_line if reverse else t_line
     for s in range(T - 1, -2, -1):  # -1: the gradient of the first state
         now, after = s % 2 * buffer, (1 - s % 2) * buffer
         for u0 in range(0, units, PANEL):
@@ -106,15 +112,21 @@ def lstm_backward(
                     t = lengths[b] - 1 - s if reverse and s < lengths[b] else s
                     for i in range(0, across, LANES):
                         value = splat(ZERO)
+                        line = b * b_line + t * t_line
                         if s >= 0 and s < lengths[b]:
-                            value = load(d_outputs, (b * b_line + t * t_line) * units + u0 + i)
+                            value = load(d_outputs, line * units + u0 + i)
+                        prefetch(d_outputs, (line - ahead) * units + u0 + i)
+                        prefetch(cells, (line - 2 * ahead) * units + u0 + i)
+                        for gate in range(0, FOUR, LANES):
+                            prefetch(gates, (line - ahead) * G + 4 * (u0 + i) + gate)
+                            prefetch(d_gates, (line - ahead) * G + 4 * (u0 + i) + gate)
                         if s == lengths[b] - 1:
                             value = value + load(dh, b * units + u0 + i)
                         store(z, r * PANEL + i, value)
                 if here > 4:
-                    tile_8(gradients, after + r0 * width, width, 1, panels, u0 * G, G, z, 0, PANEL)
+                    tile_8(gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
                 else:
-                    tile_4(gradients, after + r0 * width, width, 1, panels, u0 * G, G, z, 0, PANEL)
+                    tile_4(gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
                 for r in range(here):
                     b = first + r0 + r
                     for i0 in range(0, across, LANES):

@@ -15,13 +15,15 @@ from chekhov.recurrent.matrices import (
     column_panels,
     flat,
     interleave,
+    line_panels,
     pad,
     row_panels,
     separate,
     times_panels,
-    turned_times,
+    turned,
     up,
 )
+from chekhov.recurrent.workspace import take
 
 LSTMResult = tuple[Tensor, Tensor, Tensor]
 
@@ -78,17 +80,19 @@ class LSTMSequence(torch.autograd.Function):
         bias = interleave(pad(b.view(4, H), 4, units)).reshape(-1).float()
         lines = xs.reshape(B * T, I).to(dtype)
         if bf16:
-            W_lines = interleave(pad(W.view(4, H, I), 4, units, I)).to(dtype).reshape(4 * units, I)
-            gates = lines @ W_lines.t()
+            W_lines = take(4 * units, I, dtype=dtype)
+            blocks = interleave(pad(W.view(4, H, I), 4, units, I))
+            W_lines.view(blocks.shape).copy_(blocks)
+            gates = torch.mm(lines, W_lines.t(), out=take(B * T, 4 * units, dtype=dtype))
         else:
             lines = pad(lines, B * T, up(I, PANEL // 2))
             W_lines = pad(W.view(4, H, I), 4, units, up(I, PANEL // 2))
             gates = times_panels(lines, column_panels(W_lines), 4 * units)
-        U_padded = pad(U.view(4, H, H), 4, units, units).to(dtype)
+        U_padded = take(4, units, units, dtype=dtype).copy_(pad(U.view(4, H, H), 4, units, units))
         h_last, c_last = (pad(state.float(), B, units).clone() for state in (h, c))
         c_start = c_last.clone()
-        cells, outputs = torch.empty(B * T, units), torch.empty(B, T, units, dtype=dtype)
-        previous = torch.empty(B * T, units, dtype=dtype)
+        cells, outputs = take(B * T, units), torch.empty(B, T, units, dtype=dtype)
+        previous = take(B * T, units, dtype=dtype)
         ends = torch.full((B,), T) if lengths is None else lengths
         arrays = [flat(a) for a in (gates, bias, column_panels(U_padded), h_last, c_last, cells, outputs, previous)]
 
@@ -116,7 +120,7 @@ class LSTMSequence(torch.autograd.Function):
         d_outputs, dh, dc = gradients
         d_outputs = pad(d_outputs.to(gates.dtype), B, T, units)
         dh, dc = (pad(d.float(), B, units).clone() for d in (dh, dc))
-        d_gates = torch.empty_like(gates)
+        d_gates = take(*gates.shape, dtype=gates.dtype)
         d_bias = torch.zeros(up(B, ROWS) // ROWS, 4 * units)
         arrays = [
             flat(a) for a in (gates, row_panels(U_padded), cells, c_start, d_outputs, d_gates, d_bias, dh, dc)
@@ -129,11 +133,15 @@ class LSTMSequence(torch.autograd.Function):
         dx = dW = dU = None
         if ctx.bf16:
             dx = (d_gates @ W_lines).view(B, T, I) if ctx.needs_input_grad[0] else None
-            dW, dU = d_gates.t() @ lines, d_gates.t() @ previous
+            dW, dU = (
+                torch.mm(d_gates.t(), right, out=take(4 * units, right.shape[1], dtype=gates.dtype))
+                for right in (lines, previous)
+            )
         else:
             if ctx.needs_input_grad[0]:
                 dx = times_panels(d_gates, row_panels(W_lines), W_lines.shape[2])[:, :I].reshape(B, T, I)
-            dW, dU = turned_times(d_gates, lines), turned_times(d_gates, previous)
+            sides = turned(d_gates)
+            dW, dU = (times_panels(sides, line_panels(right), right.shape[1]) for right in (lines, previous))
         dW, dU = separate(dW, 4, H)[:, :I], separate(dU, 4, H)[:, :H]
         db = separate(d_bias.sum(0), 4, H)
         return (dx, dh[:, :H], dc[:, :H], dW, dU, db, None, None, None)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from chekhov.kernels import matmul_kernels, packing_kernels
 from chekhov.kernels.threads import in_threads
+from chekhov.recurrent.workspace import take
 
 LANES, PANEL, ROWS = 16, 32, 8
 Flat = np.ndarray[Any, Any]
@@ -46,6 +47,11 @@ def interleave(stacked: Tensor) -> Tensor:
     return stacked.view(gates, units // LANES, LANES, *stacked.shape[2:]).transpose(0, 1)
 
 
+def fresh(W: Tensor, size: int, *, zero: bool) -> Tensor:
+    panels = take(size, dtype=W.dtype)
+    return panels.zero_() if zero else panels
+
+
 def separate(lines: Tensor, gates: int, size: int) -> Tensor:
     """The inverse: (gates * units, ...) -> (gates * size, ...) in float32, without the padding."""
     units = len(lines) // gates
@@ -58,7 +64,7 @@ def separate(lines: Tensor, gates: int, size: int) -> Tensor:
 def column_panels(W: Tensor) -> Tensor:
     """W (gates, units, K) -> panels for x W^T, columns interleaved; K a multiple of 16 words of 32 bits."""
     gates, units, _ = W.shape
-    panels = W.new_empty(W.numel()) if gates * units % PANEL == 0 else W.new_zeros(up(gates * units, PANEL) * W.shape[2])
+    panels = fresh(W, up(gates * units, PANEL) * W.shape[2], zero=gates * units % PANEL != 0)
     packing_kernels.pack_columns(words(W), gates, units, W.shape[2] * W.element_size() // 4, words(panels))
     return panels
 
@@ -66,7 +72,7 @@ def column_panels(W: Tensor) -> Tensor:
 def row_panels(W: Tensor) -> Tensor:
     """W (gates, units, K) -> panels for g W, g (lines, gates * units) interleaved; K a multiple of 16."""
     gates, units, K = W.shape
-    panels = W.new_empty(W.numel()) if K % PANEL == 0 else W.new_zeros(gates * units * up(K, PANEL))
+    panels = fresh(W, gates * units * up(K, PANEL), zero=K % PANEL != 0)
     if W.dtype == torch.float32:
         packing_kernels.pack_rows(words(W), gates, units, K, words(panels))
     else:
@@ -86,22 +92,27 @@ def by_rows(function: Callable[[int, int], Any], rows: int) -> None:
 def times_panels(lines: Tensor, panels: Tensor, columns: int) -> Tensor:
     """lines (M, K) float32 times panels of (K, columns) -> (M, columns); columns a multiple of 16."""
     M, K = lines.shape
-    out = torch.empty(M, columns)
+    out = take(M, columns)
     a, b, c = flat(lines), flat(panels), flat(out)
 
     def part(first: int, last: int) -> None:
-        target = c[first * columns :]
-        matmul_kernels.matmul(a, first * K, K, 1, b, target, columns, last - first, up(columns, PANEL), K, columns)
+        matmul_kernels.matmul(a, first * K, K, b, c[first * columns :], columns, last - first, K, columns)
 
     by_rows(part, M)
     return out
 
 
-def turned_times(gradients: Tensor, lines: Tensor) -> Tensor:
-    """gradients^T lines: (N, G)^T (N, K) -> (G, K) float32; G and K multiples of 16."""
-    (N, G), K = gradients.shape, lines.shape[1]
-    turned = torch.empty(G, N)
-    packing_kernels.transpose_lines(words(gradients), N, G, words(turned), N)
-    panels = torch.empty(N * K) if K % PANEL == 0 else torch.zeros(N * up(K, PANEL))
+def turned(lines: Tensor) -> Tensor:
+    """lines (N, G) float32 -> lines^T (G, N); G a multiple of 16."""
+    (N, G) = lines.shape
+    out = take(G, N)
+    packing_kernels.transpose_lines(words(lines), N, G, words(out), N)
+    return out
+
+
+def line_panels(lines: Tensor) -> Tensor:
+    """lines (N, K) float32 -> panels for g lines, g (M, N); K a multiple of 16."""
+    N, K = lines.shape
+    panels = fresh(lines, N * up(K, PANEL), zero=K % PANEL != 0)
     packing_kernels.pack_lines(words(lines), N, K, words(panels))
-    return times_panels(turned, panels, K)
+    return panels
