@@ -14,7 +14,21 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from chekhov.kernels.jit import Kernel, kernel
-from chekhov.kernels.vector_kernels import F32, FLOATS, Bfloat, I32, I64, LANES, WORDS, address, has, load, multiply_add, splat, store
+from chekhov.kernels.vector_kernels import (
+    F32,
+    FLOATS,
+    Bfloat,
+    I32,
+    I64,
+    LANES,
+    WORDS,
+    address,
+    has,
+    load,
+    multiply_add,
+    splat,
+    store,
+)
 
 BFLOATS = 32  # bfloat16 numbers in a vector
 PANEL = 32  # columns
@@ -51,7 +65,7 @@ def tile(rows: int) -> Kernel:
         a: Any,
         a0: Any,
         a_row: Any,
-            panel: Any,
+        panel: Any,
         p: Any,
         K: Any,
         out: Any,
@@ -96,9 +110,7 @@ def parts(context: Any, rows: int) -> list[tuple[list[int], list[int]]]:
     return [(block, [vector]) for block in fours for vector in (0, 1)]
 
 
-def multiply(
-    builder: Any, steps: Any, places: list[Any], left: list[Any], right: list[Any], exact: bool
-) -> None:
+def multiply(builder: Any, steps: Any, places: list[Any], left: list[Any], right: list[Any], exact: bool) -> None:
     """The loop over k: one vector of the panel for each of ``right``, one number of each row, sums in registers."""
     starts = []
     for place in places:
@@ -143,7 +155,7 @@ ROWS = 8  # of a full tile: 16 sums, enough to hide the latency of a product
 tile_8, tile_4, tile_1 = tile(ROWS), tile(4), tile(1)
 
 
-DEPTH = 512  # of k at once: 64 KiB of a panel, which the second-level cache keeps
+DEPTH, HEIGHT = 256, 128  # of k and of rows at once: 32 KiB of a panel in the first cache, 128 KiB of a in the second
 
 
 @kernel
@@ -152,23 +164,24 @@ def matmul(a, a0, a_row, panels, out, out_row, M, K, columns):
     z = np.zeros(ROWS * PANEL, np.float32)
     for k in range(0, K, DEPTH):
         depth = min(DEPTH, K - k)
-        for first in range(0, columns, PANEL):
-            panel = first * K + k * PANEL
-            across = min(PANEL, columns - first)
-            for m in range(0, M, ROWS):
-                rows = min(ROWS, M - m)
-                for r in range(rows):
-                    for i in range(0, across, LANES):
-                        so_far = splat(ZERO)
-                        if k > 0:
-                            so_far = load(out, (m + r) * out_row + first + i)
-                        store(z, r * PANEL + i, so_far)
-                at = a0 + m * a_row + k
-                if rows == ROWS:
-                    tile_8(a, at, a_row, panels, panel, depth, z, 0, PANEL)
-                else:
+        for top in range(0, M, HEIGHT):
+            for first in range(0, columns, PANEL):
+                panel = first * K + k * PANEL
+                across = min(PANEL, columns - first)
+                for m in range(top, min(M, top + HEIGHT), ROWS):
+                    rows = min(ROWS, M - m)
                     for r in range(rows):
-                        tile_1(a, at + r * a_row, a_row, panels, panel, depth, z, r * PANEL, PANEL)
-                for r in range(rows):
-                    for i in range(0, across, LANES):
-                        store(out, (m + r) * out_row + first + i, load(z, r * PANEL + i))
+                        for i in range(0, across, LANES):
+                            so_far = splat(ZERO)
+                            if k > 0:
+                                so_far = load(out, (m + r) * out_row + first + i)
+                            store(z, r * PANEL + i, so_far)
+                    at = a0 + m * a_row + k
+                    if rows == ROWS:
+                        tile_8(a, at, a_row, panels, panel, depth, z, 0, PANEL)
+                    else:
+                        for r in range(rows):
+                            tile_1(a, at + r * a_row, a_row, panels, panel, depth, z, r * PANEL, PANEL)
+                    for r in range(rows):
+                        for i in range(0, across, LANES):
+                            store(out, (m + r) * out_row + first + i, load(z, r * PANEL + i))

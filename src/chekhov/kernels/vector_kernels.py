@@ -208,6 +208,20 @@ def reciprocal(context: Any, value: Any) -> Any:
 
 
 @intrinsic
+def first_lanes(context: Any, value: Any, count: Any) -> Any:
+    """The first ``count`` numbers, and 0 in the places behind them, even of what is not finite."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        size = context.cast(builder, arguments[1], signature.args[1], types.int32)
+        lanes = ir.Constant(WORDS, list(range(LANES)))
+        one = builder.insert_element(ir.Constant(WORDS, ir.Undefined), size, I32(0))
+        inside = builder.icmp_signed("<", lanes, builder.shuffle_vector(one, one, splat_word(0)))
+        return builder.select(inside, arguments[0], ir.Constant(FLOATS, [0.0] * LANES))
+
+    return v16(value, count), code
+
+
+@intrinsic
 def copy(context: Any, source: Any, s: Any, target: Any, t: Any) -> Any:
     """target[t : t + 16] = source[s : s + 16], both of one dtype."""
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from chekhov.kernels.jit import kernel, prefetch
 from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, tile_4, tile_8
-from chekhov.kernels.vector_kernels import LANES, copy, load, sigmoid, splat, store, tanh
+from chekhov.kernels.vector_kernels import LANES, copy, first_lanes, load, sigmoid, splat, store, tanh
 
 FOUR = 4 * LANES  # a block of units: 16 of each gate
 APART = 32  # numbers between two rows of a buffer, so that they do not share lines of the cache
@@ -20,7 +20,7 @@ APART = 32  # numbers between two rows of a buffer, so that they do not share li
 
 @kernel
 def lstm_forward(
-    gates, bias, panels, h, c, cells, outputs, previous, lengths, T, units, b_line, t_line, first, last, reverse
+    gates, bias, panels, h, c, cells, outputs, previous, lengths, T, H, units, b_line, t_line, first, last, reverse
 ):
     """``gates``: in, W x of every step; out, i, f, g and o. ``h`` and ``c`` (B, units): the state, in and out.
     ``cells``: c of every step, ``previous``: h before it, both for `lstm_backward`."""
@@ -73,6 +73,8 @@ def lstm_forward(
                     o = sigmoid(load(z, r * FOUR + 3 * LANES))
                     cell = f * load(c, state) + i * g
                     new = o * tanh(cell)
+                    if u + LANES > H:  # 0 in what was filled up, lest 0 times infinity spread from there
+                        new = first_lanes(new, H - u)
                     at = line * G + 4 * u
                     store(gates, at, i)
                     store(gates, at + LANES, f)
@@ -88,7 +90,7 @@ def lstm_forward(
 
 @kernel
 def lstm_backward(
-    gates, panels, cells, c_start, d_outputs, d_gates, d_bias, dh, dc, lengths, T, units, b_line, t_line, first, last,
+    gates, panels, cells, c_start, d_outputs, d_gates, d_bias, dh, dc, lengths, T, H, units, b_line, t_line, first, last,
     reverse,
 ):  # fmt: skip
     """``d_gates``: the gradient of what `lstm_forward` was given as gates. ``dh`` and ``dc`` (B, units): the gradient
@@ -160,6 +162,11 @@ def lstm_backward(
                         df = d_cell * c_before * f * (one - f)
                         dg = d_cell * i * (one - g * g)
                         do = d_hidden * shown * o * (one - o)
+                        if u + LANES > H:
+                            di = first_lanes(di, H - u)
+                            df = first_lanes(df, H - u)
+                            dg = first_lanes(dg, H - u)
+                            do = first_lanes(do, H - u)
                         store(dc, state, d_cell * f)
                         store(gradients, own, di)
                         store(gradients, own + LANES, df)

@@ -91,13 +91,13 @@ class LSTMSequence(torch.autograd.Function):
         U_padded = take(4, units, units, dtype=dtype).copy_(pad(U.view(4, H, H), 4, units, units))
         h_last, c_last = (pad(state.float(), B, units).clone() for state in (h, c))
         c_start = c_last.clone()
-        cells, outputs = take(B * T, units), torch.empty(B, T, units, dtype=dtype)
+        cells, outputs = take(B * T, units), take(B, T, units, dtype=dtype)
         previous = take(B * T, units, dtype=dtype)
         ends = torch.full((B,), T) if lengths is None else lengths
         arrays = [flat(a) for a in (gates, bias, column_panels(U_padded), h_last, c_last, cells, outputs, previous)]
 
         def part(first: int, last: int) -> None:
-            lstm_kernels.lstm_forward(*arrays, ends.numpy(), T, units, T, 1, first, last, reverse)
+            lstm_kernels.lstm_forward(*arrays, ends.numpy(), T, H, units, T, 1, first, last, reverse)
 
         by_rows(part, B)
         ctx.save_for_backward(xs, h, c, W, U, b, ends)
@@ -122,17 +122,15 @@ class LSTMSequence(torch.autograd.Function):
         dh, dc = (pad(d.float(), B, units).clone() for d in (dh, dc))
         d_gates = take(*gates.shape, dtype=gates.dtype)
         d_bias = torch.zeros(up(B, ROWS) // ROWS, 4 * units)
-        arrays = [
-            flat(a) for a in (gates, row_panels(U_padded), cells, c_start, d_outputs, d_gates, d_bias, dh, dc)
-        ]
+        arrays = [flat(a) for a in (gates, row_panels(U_padded), cells, c_start, d_outputs, d_gates, d_bias, dh, dc)]
 
         def part(first: int, last: int) -> None:
-            lstm_kernels.lstm_backward(*arrays, ends.numpy(), T, units, T, 1, first, last, ctx.reverse)
+            lstm_kernels.lstm_backward(*arrays, ends.numpy(), T, H, units, T, 1, first, last, ctx.reverse)
 
         by_rows(part, B)
         dx = dW = dU = None
         if ctx.bf16:
-            dx = (d_gates @ W_lines).view(B, T, I) if ctx.needs_input_grad[0] else None
+            dx = torch.mm(d_gates, W_lines, out=take(B * T, I, dtype=gates.dtype)).view(B, T, I)
             dW, dU = (
                 torch.mm(d_gates.t(), right, out=take(4 * units, right.shape[1], dtype=gates.dtype))
                 for right in (lines, previous)

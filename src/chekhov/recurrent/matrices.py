@@ -56,7 +56,7 @@ def separate(lines: Tensor, gates: int, size: int) -> Tensor:
     """The inverse: (gates * units, ...) -> (gates * size, ...) in float32, without the padding."""
     units = len(lines) // gates
     stacked = lines.view(units // LANES, gates, LANES, *lines.shape[1:]).transpose(0, 1)
-    out = torch.empty(gates, units, *lines.shape[1:])
+    out = take(gates, units, *lines.shape[1:])
     out.view(stacked.shape).copy_(stacked)
     return out.view(gates, units, *lines.shape[1:])[:, :size].reshape(gates * size, *lines.shape[1:])
 

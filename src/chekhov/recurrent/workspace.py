@@ -50,4 +50,5 @@ class Workspace:
                 del self.buffers[size]
 
 
-take = Workspace().take
+WORKSPACE = Workspace()
+take = WORKSPACE.take

@@ -1,0 +1,34 @@
+"""Where a recurrence over a whole sequence is computed: by our kernels, where they run.
+
+Numba is loaded, and kernels are compiled, when the first sequence is asked for.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from chekhov.kernels import dispatch
+
+
+def in_bf16() -> bool:
+    """Whether PyTorch's autocast asks for bfloat16 now."""
+    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+
+
+def runs_here(xs: Tensor, weights: Tensor) -> bool:
+    """Whether there is a kernel for xs (B, T, I) and these weights; float16 and float64 are left to PyTorch."""
+    if xs.device.type != "cpu" or weights.dtype != torch.float32 or xs.numel() == 0:
+        return False
+    path = dispatch.chosen()
+    return path.compiled and (path.bf16 or not torch.is_autocast_enabled("cpu"))
+
+
+def lstm_sequence(
+    xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
+    *, reverse: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """`chekhov.recurrent.lstm_sequence.lstm_formula` by kernels, in bfloat16 under autocast."""
+    from chekhov.recurrent.lstm_sequence import LSTMSequence
+
+    return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16())
