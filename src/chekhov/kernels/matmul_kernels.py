@@ -17,11 +17,11 @@ from chekhov.kernels.jit import Kernel, kernel
 from chekhov.kernels.vector_kernels import (
     F32,
     FLOATS,
-    Bfloat,
     I32,
     I64,
     LANES,
     WORDS,
+    Bfloat,
     address,
     has,
     load,

@@ -1,7 +1,7 @@
 """Weight matrices into panels of 32 columns, as `matmul_kernels` reads them; words of 32 bits are what is moved.
 
-``W`` is (4, Hp, K): gates, units, inputs, Hp a multiple of 16. The columns of a step's product stand gate-interleaved,
-16 units of gate 0, the same of gate 1, ...: a block of units is complete where it is used. ``gates`` may be 1, 3 or 4.
+``W`` is (gates, units, K). The columns of a step's product stand gate-interleaved, ``width`` (16 or 32) units of gate 0,
+the same of gate 1, ...: a block of units is complete where it is used. ``units`` is a multiple of ``width``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from chekhov.kernels.jit import kernel
-from chekhov.kernels.vector_kernels import F32, HALVES, I32, I64, LANES, WORDS, address, splat_word
+from chekhov.kernels.vector_kernels import HALVES, I64, LANES, WORDS, address, splat_word
 
 
 @intrinsic
@@ -85,48 +85,43 @@ def interleave(context: Any, source: Any, s: Any, second: Any, target: Any, t: A
 
 
 @kernel
-def pack_columns(W, gates, units, words, panels):
+def pack_columns(W, gates, units, words, width, panels):
     """W (gates, units, words) of uint32 -> panels [gates * units / 32][words][32]: the columns of x W^T, interleaved.
 
     ``words`` is K of float32, K / 2 of bfloat16; a multiple of 16. An odd last block of 16 columns leaves half a panel
     as it was: zeros.
     """
-    for block in range(units // LANES):
+    for unit in range(0, units, LANES):
         for gate in range(gates):
-            column = block * gates + gate
-            panel = (column // 2) * words * 32 + (column % 2) * LANES
-            row = (gate * units + block * LANES) * words
+            column = unit // width * gates * width + gate * width + unit % width
+            panel = column // 32 * words * 32 + column % 32
+            row = (gate * units + unit) * words
             for k in range(0, words, LANES):
                 transpose(W, row + k, words, panels, panel + k * 32, 32)
 
 
 @kernel
-def pack_rows(W, gates, units, columns, panels):
+def pack_rows(W, gates, units, columns, width, panels):
     """W (gates, units, columns) of float32 -> panels [columns / 32][gates * units][32]: the columns of g W, g the
     gradient of the interleaved gates. ``columns`` is a multiple of 16."""
-    K = gates * units
     for first in range(0, columns, LANES):
-        panel = (first // 32) * K * 32 + first % 32
-        for block in range(units // LANES):
+        panel = (first // 32) * gates * units * 32 + first % 32
+        for unit in range(units):
             for gate in range(gates):
-                row = (gate * units + block * LANES) * columns + first
-                at = panel + (block * gates + gate) * LANES * 32
-                for unit in range(LANES):
-                    copy_words(W, row + unit * columns, panels, at + unit * 32)
+                k = unit // width * gates * width + gate * width + unit % width
+                copy_words(W, (gate * units + unit) * columns + first, panels, panel + k * 32)
 
 
 @kernel
-def pack_pairs_of_rows(W, gates, units, columns, panels):
+def pack_pairs_of_rows(W, gates, units, columns, width, panels):
     """`pack_rows` for bfloat16 (uint16): panels [columns / 32][gates * units / 2][32][2]."""
-    K = gates * units
     for first in range(0, columns, LANES):
-        panel = (first // 32) * K * 32 + (first % 32) * 2
-        for block in range(units // LANES):
+        panel = (first // 32) * gates * units * 32 + (first % 32) * 2
+        for unit in range(0, units, 2):
             for gate in range(gates):
-                row = (gate * units + block * LANES) * columns + first
-                at = panel + (block * gates + gate) * LANES * 32
-                for unit in range(0, LANES, 2):
-                    interleave(W, row + unit * columns, row + (unit + 1) * columns, panels, at + unit * 32)
+                k = unit // width * gates * width + gate * width + unit % width
+                row = (gate * units + unit) * columns + first
+                interleave(W, row, row + columns, panels, panel + k * 32)
 
 
 @kernel

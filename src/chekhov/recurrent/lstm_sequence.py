@@ -9,19 +9,19 @@ from torch import Tensor
 
 from chekhov.recurrent import lstm_kernels
 from chekhov.recurrent.matrices import (
+    LANES,
     PANEL,
     ROWS,
+    Projection,
     by_rows,
     column_panels,
     flat,
     interleave,
-    line_panels,
     pad,
     row_panels,
     separate,
-    times_panels,
-    turned,
     up,
+    weight_gradients,
 )
 from chekhov.recurrent.workspace import take
 
@@ -73,35 +73,26 @@ class LSTMSequence(torch.autograd.Function):
         reverse: bool,
         bf16: bool,
     ) -> LSTMResult:
-        B, T, I = xs.shape
-        H = h.shape[1]
+        (B, T, _), H = xs.shape, h.shape[1]
         dtype = torch.bfloat16 if bf16 else torch.float32
-        units = up(H, PANEL if bf16 else PANEL // 2)
-        bias = interleave(pad(b.view(4, H), 4, units)).reshape(-1).float()
-        lines = xs.reshape(B * T, I).to(dtype)
-        if bf16:
-            W_lines = take(4 * units, I, dtype=dtype)
-            blocks = interleave(pad(W.view(4, H, I), 4, units, I))
-            W_lines.view(blocks.shape).copy_(blocks)
-            gates = torch.mm(lines, W_lines.t(), out=take(B * T, 4 * units, dtype=dtype))
-        else:
-            lines = pad(lines, B * T, up(I, PANEL // 2))
-            W_lines = pad(W.view(4, H, I), 4, units, up(I, PANEL // 2))
-            gates = times_panels(lines, column_panels(W_lines), 4 * units)
+        units = up(H, PANEL if bf16 else LANES)
+        bias = interleave(pad(b.view(4, H), 4, units), LANES).reshape(-1).float()
+        projection = Projection(xs, W, 4, units, LANES, bf16=bf16)
+        gates = projection.forward()
         U_padded = take(4, units, units, dtype=dtype).copy_(pad(U.view(4, H, H), 4, units, units))
         h_last, c_last = (pad(state.float(), B, units).clone() for state in (h, c))
         c_start = c_last.clone()
         cells, outputs = take(B * T, units), take(B, T, units, dtype=dtype)
         previous = take(B * T, units, dtype=dtype)
         ends = torch.full((B,), T) if lengths is None else lengths
-        arrays = [flat(a) for a in (gates, bias, column_panels(U_padded), h_last, c_last, cells, outputs, previous)]
+        arrays = [flat(a) for a in (gates, bias, column_panels(U_padded, LANES), h_last, c_last, cells, outputs, previous)]
 
         def part(first: int, last: int) -> None:
             lstm_kernels.lstm_forward(*arrays, ends.numpy(), T, H, units, T, 1, first, last, reverse)
 
         by_rows(part, B)
         ctx.save_for_backward(xs, h, c, W, U, b, ends)
-        ctx.kept = lines, W_lines, U_padded, gates, cells, previous, c_start
+        ctx.kept = projection, U_padded, gates, cells, previous, c_start
         ctx.reverse, ctx.bf16 = reverse, bf16
         return outputs[..., :H], h_last[:, :H], c_last[:, :H]
 
@@ -115,31 +106,20 @@ class LSTMSequence(torch.autograd.Function):
                 torch.autograd.grad(found, inputs, [g.float() for g in gradients], create_graph=True, allow_unused=True)
             )
             return (*(next(results) if needed else None for needed in ctx.needs_input_grad[:6]), None, None, None)
-        lines, W_lines, U_padded, gates, cells, previous, c_start = ctx.kept
+        projection, U_padded, gates, cells, previous, c_start = ctx.kept
         (B, T, I), H, units = xs.shape, h.shape[1], U_padded.shape[1]
         d_outputs, dh, dc = gradients
         d_outputs = pad(d_outputs.to(gates.dtype), B, T, units)
         dh, dc = (pad(d.float(), B, units).clone() for d in (dh, dc))
         d_gates = take(*gates.shape, dtype=gates.dtype)
         d_bias = torch.zeros(up(B, ROWS) // ROWS, 4 * units)
-        arrays = [flat(a) for a in (gates, row_panels(U_padded), cells, c_start, d_outputs, d_gates, d_bias, dh, dc)]
+        arrays = [flat(a) for a in (gates, row_panels(U_padded, LANES), cells, c_start, d_outputs, d_gates, d_bias, dh, dc)]
 
         def part(first: int, last: int) -> None:
             lstm_kernels.lstm_backward(*arrays, ends.numpy(), T, H, units, T, 1, first, last, ctx.reverse)
 
         by_rows(part, B)
-        dx = dW = dU = None
-        if ctx.bf16:
-            dx = torch.mm(d_gates, W_lines, out=take(B * T, I, dtype=gates.dtype)).view(B, T, I)
-            dW, dU = (
-                torch.mm(d_gates.t(), right, out=take(4 * units, right.shape[1], dtype=gates.dtype))
-                for right in (lines, previous)
-            )
-        else:
-            if ctx.needs_input_grad[0]:
-                dx = times_panels(d_gates, row_panels(W_lines), W_lines.shape[2])[:, :I].reshape(B, T, I)
-            sides = turned(d_gates)
-            dW, dU = (times_panels(sides, line_panels(right), right.shape[1]) for right in (lines, previous))
-        dW, dU = separate(dW, 4, H)[:, :I], separate(dU, 4, H)[:, :H]
-        db = separate(d_bias.sum(0), 4, H)
+        dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None
+        dW, dU = weight_gradients(d_gates, [projection.lines, previous], [I, H], 4, H, LANES)
+        db = separate(d_bias.sum(0), 4, H, LANES)
         return (dx, dh[:, :H], dc[:, :H], dW, dU, db, None, None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -41,10 +42,10 @@ def pad(tensor: Tensor, *sizes: int) -> Tensor:
     return F.pad(tensor, amounts).contiguous() if any(amounts) else tensor.contiguous()
 
 
-def interleave(stacked: Tensor) -> Tensor:
-    """(gates, units, ...) -> (gates * units, ...): 16 units of each gate after another. A view where it can be."""
+def interleave(stacked: Tensor, width: int) -> Tensor:
+    """(gates, units, ...) -> (blocks, gates, width, ...): ``width`` units of each gate after another. A view."""
     gates, units = stacked.shape[:2]
-    return stacked.view(gates, units // LANES, LANES, *stacked.shape[2:]).transpose(0, 1)
+    return stacked.view(gates, units // width, width, *stacked.shape[2:]).transpose(0, 1)
 
 
 def fresh(W: Tensor, size: int, *, zero: bool) -> Tensor:
@@ -52,31 +53,31 @@ def fresh(W: Tensor, size: int, *, zero: bool) -> Tensor:
     return panels.zero_() if zero else panels
 
 
-def separate(lines: Tensor, gates: int, size: int) -> Tensor:
+def separate(lines: Tensor, gates: int, size: int, width: int) -> Tensor:
     """The inverse: (gates * units, ...) -> (gates * size, ...) in float32, without the padding."""
-    units = len(lines) // gates
-    stacked = lines.view(units // LANES, gates, LANES, *lines.shape[1:]).transpose(0, 1)
-    out = take(gates, units, *lines.shape[1:])
+    units, rest = len(lines) // gates, lines.shape[1:]
+    stacked = lines.view(units // width, gates, width, *rest).transpose(0, 1)
+    out = take(gates, units, *rest)
     out.view(stacked.shape).copy_(stacked)
-    return out.view(gates, units, *lines.shape[1:])[:, :size].reshape(gates * size, *lines.shape[1:])
+    return out[:, :size].reshape(gates * size, *rest)
 
 
-def column_panels(W: Tensor) -> Tensor:
+def column_panels(W: Tensor, width: int) -> Tensor:
     """W (gates, units, K) -> panels for x W^T, columns interleaved; K a multiple of 16 words of 32 bits."""
-    gates, units, _ = W.shape
-    panels = fresh(W, up(gates * units, PANEL) * W.shape[2], zero=gates * units % PANEL != 0)
-    packing_kernels.pack_columns(words(W), gates, units, W.shape[2] * W.element_size() // 4, words(panels))
+    gates, units, K = W.shape
+    panels = fresh(W, up(gates * units, PANEL) * K, zero=gates * units % PANEL != 0)
+    packing_kernels.pack_columns(words(W), gates, units, K * W.element_size() // 4, width, words(panels))
     return panels
 
 
-def row_panels(W: Tensor) -> Tensor:
+def row_panels(W: Tensor, width: int) -> Tensor:
     """W (gates, units, K) -> panels for g W, g (lines, gates * units) interleaved; K a multiple of 16."""
     gates, units, K = W.shape
     panels = fresh(W, gates * units * up(K, PANEL), zero=K % PANEL != 0)
     if W.dtype == torch.float32:
-        packing_kernels.pack_rows(words(W), gates, units, K, words(panels))
+        packing_kernels.pack_rows(words(W), gates, units, K, width, words(panels))
     else:
-        packing_kernels.pack_pairs_of_rows(flat(W), gates, units, K, flat(panels))
+        packing_kernels.pack_pairs_of_rows(flat(W), gates, units, K, width, flat(panels))
     return panels
 
 
@@ -85,7 +86,7 @@ def by_rows(function: Callable[[int, int], Any], rows: int) -> None:
     blocks = up(rows, ROWS) // ROWS
     threads = min(torch.get_num_threads(), blocks)
     edges = [min(rows, blocks * i // threads * ROWS) for i in range(threads + 1)] if threads else []
-    for _ in in_threads(lambda edge: function(*edge), list(zip(edges, edges[1:])), max(1, threads)):
+    for _ in in_threads(lambda edge: function(*edge), itertools.pairwise(edges), max(1, threads)):
         pass
 
 
@@ -116,3 +117,42 @@ def line_panels(lines: Tensor) -> Tensor:
     panels = fresh(lines, N * up(K, PANEL), zero=K % PANEL != 0)
     packing_kernels.pack_lines(words(lines), N, K, words(panels))
     return panels
+
+
+class Projection:
+    """W x for all steps at once, and its gradients: W (gates * H, I), xs (B, T, I), columns interleaved."""
+
+    def __init__(self, xs: Tensor, W: Tensor, gates: int, units: int, width: int, *, bf16: bool):
+        B, T, I = xs.shape
+        self.shape, self.gates, self.width, self.bf16 = xs.shape, gates, width, bf16
+        stacked = pad(W.view(gates, -1, I), gates, units, I if bf16 else up(I, LANES))
+        if bf16:
+            self.lines = xs.reshape(B * T, I).to(torch.bfloat16)
+            blocks = interleave(stacked, width)
+            self.W = take(gates * units, I, dtype=torch.bfloat16)
+            self.W.view(blocks.shape).copy_(blocks)
+        else:
+            self.lines, self.W = pad(xs.reshape(B * T, I), B * T, up(I, LANES)), stacked
+
+    def forward(self) -> Tensor:
+        """(B * T, gates * units)"""
+        if self.bf16:
+            return torch.mm(self.lines, self.W.t(), out=take(len(self.lines), len(self.W), dtype=torch.bfloat16))
+        return times_panels(self.lines, column_panels(self.W, self.width), self.gates * self.W.shape[1])
+
+    def input_gradient(self, d_gates: Tensor) -> Tensor:
+        B, T, I = self.shape
+        if self.bf16:
+            return torch.mm(d_gates, self.W, out=take(B * T, I, dtype=torch.bfloat16)).view(B, T, I)
+        return times_panels(d_gates, row_panels(self.W, self.width), self.W.shape[2])[:, :I].reshape(B, T, I)
+
+
+def weight_gradients(d_gates: Tensor, sides: list[Tensor], sizes: list[int], gates: int, H: int, width: int) -> Any:
+    """d_gates^T side for each side (lines, K): (gates * H, size), in float32."""
+    if d_gates.dtype == torch.float32:
+        turned_gates = turned(d_gates)
+        found = [times_panels(turned_gates, line_panels(side), side.shape[1]) for side in sides]
+    else:
+        G = d_gates.shape[1]
+        found = [torch.mm(d_gates.t(), side, out=take(G, side.shape[1], dtype=side.dtype)) for side in sides]
+    return [separate(d, gates, H, width)[:, :size] for d, size in zip(found, sizes)]
