@@ -222,6 +222,17 @@ def first_lanes(context: Any, value: Any, count: Any) -> Any:
 
 
 @intrinsic
+def above_zero(context: Any, value: Any, then: Any) -> Any:
+    """``then`` where ``value`` is above 0 or NaN, else 0."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zero = ir.Constant(FLOATS, [0.0] * LANES)
+        return builder.select(builder.fcmp_unordered(">", arguments[0], zero), arguments[1], zero)
+
+    return v16(value, then), code
+
+
+@intrinsic
 def copy(context: Any, source: Any, s: Any, target: Any, t: Any) -> Any:
     """target[t : t + 16] = source[s : s + 16], both of one dtype."""
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from chekhov.recurrent import lstm_kernels
+from chekhov.recurrent.formulas import lstm_formula, through_formula
 from chekhov.recurrent.matrices import (
     LANES,
     PANEL,
@@ -25,36 +26,6 @@ from chekhov.recurrent.matrices import (
 )
 from chekhov.recurrent.workspace import take
 
-LSTMResult = tuple[Tensor, Tensor, Tensor]
-
-
-def lstm_formula(
-    xs: Tensor,
-    h: Tensor,
-    c: Tensor,
-    W: Tensor,
-    U: Tensor,
-    b: Tensor,
-    lengths: Tensor | None = None,
-    *,
-    reverse: bool = False,
-) -> LSTMResult:
-    """The formula in a loop: xs (B, T, I), h and c (B, H) -> outputs (B, T, H), h, c after the last step.
-
-    W (4H, I), U (4H, H), b (4H): i, f, g, o. A row ends after its length: its state stays and its outputs are 0.
-    """
-    rows, T = torch.arange(len(xs), device=xs.device), xs.shape[1]
-    outputs = xs.new_zeros(len(xs), T, h.shape[1])
-    for s in range(T):
-        alive = torch.ones_like(rows, dtype=torch.bool) if lengths is None else s < lengths
-        last = torch.full_like(rows, T) if lengths is None else lengths
-        t = torch.where(alive, last - 1 - s, s) if reverse else torch.full_like(rows, s)
-        i, f, g, o = (xs[rows, t] @ W.t() + h @ U.t() + b).chunk(4, dim=1)
-        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h_new = torch.sigmoid(o) * torch.tanh(c_new)
-        h, c = torch.where(alive[:, None], h_new, h), torch.where(alive[:, None], c_new, c)
-        outputs = outputs.index_put((rows, t), torch.where(alive[:, None], h_new, torch.zeros_like(h_new)))
-    return outputs, h, c
 
 
 class LSTMSequence(torch.autograd.Function):
@@ -72,7 +43,7 @@ class LSTMSequence(torch.autograd.Function):
         lengths: Tensor | None,
         reverse: bool,
         bf16: bool,
-    ) -> LSTMResult:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         (B, T, _), H = xs.shape, h.shape[1]
         dtype = torch.bfloat16 if bf16 else torch.float32
         units = up(H, PANEL if bf16 else LANES)
@@ -99,13 +70,9 @@ class LSTMSequence(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         xs, h, c, W, U, b, ends = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient is to be differentiated in its turn: by the formula
-            found = lstm_formula(xs.float(), h, c, W, U, b, ends, reverse=ctx.reverse)
-            inputs = [t for t, needed in zip((xs, h, c, W, U, b), ctx.needs_input_grad) if needed]
-            results = iter(
-                torch.autograd.grad(found, inputs, [g.float() for g in gradients], create_graph=True, allow_unused=True)
-            )
-            return (*(next(results) if needed else None for needed in ctx.needs_input_grad[:6]), None, None, None)
+        if torch.is_grad_enabled():  # the gradient is to be differentiated in its turn
+            found = through_formula(lstm_formula, [xs, h, c, W, U, b], ends, ctx, gradients)
+            return (*found, None, None, None)
         projection, U_padded, gates, cells, previous, c_start = ctx.kept
         (B, T, I), H, units = xs.shape, h.shape[1], U_padded.shape[1]
         d_outputs, dh, dc = gradients

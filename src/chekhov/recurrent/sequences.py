@@ -28,7 +28,27 @@ def lstm_sequence(
     xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
     *, reverse: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """`chekhov.recurrent.lstm_sequence.lstm_formula` by kernels, in bfloat16 under autocast."""
+    """`lstm_formula` by kernels, in bfloat16 under autocast."""
     from chekhov.recurrent.lstm_sequence import LSTMSequence
 
     return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16())
+
+
+def gru_sequence(
+    xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, b_hh: Tensor, lengths: Tensor | None = None,
+    *, reverse: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """`gru_formula` by kernels, in bfloat16 under autocast."""
+    from chekhov.recurrent.gru_sequence import GRUSequence
+
+    return GRUSequence.apply(xs, h, W, U, b, b_hh, lengths, reverse, in_bf16())
+
+
+def elman_sequence(
+    xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
+    *, reverse: bool = False, activation: str = "tanh",
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """`elman_formula` by kernels, in bfloat16 under autocast."""
+    from chekhov.recurrent.elman_sequence import ElmanSequence
+
+    return ElmanSequence.apply(xs, h, W, U, b, lengths, reverse, in_bf16(), activation)
