@@ -41,37 +41,40 @@ class ElmanSequence(torch.autograd.Function):
         reverse: bool,
         bf16: bool,
         activation: str,
+        time_first: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        (B, T, _), H = xs.shape, h.shape[1]
+        B, T, H = len(h), xs.shape[0 if time_first else 1], h.shape[1]
+        b_line, t_line = (1, B) if time_first else (T, 1)
         dtype, units = torch.bfloat16 if bf16 else torch.float32, up(H, PANEL)
         projection = Projection(xs, W, 1, units, PANEL, bf16=bf16)
         U_padded = take(1, units, units, dtype=dtype).copy_(pad(U.view(1, H, H), 1, units, units))
         h_last = pad(h.float(), B, units).clone()
-        outputs, previous = (take(B, T, units, dtype=dtype) for _ in range(2))
+        outputs, previous = (take(*xs.shape[:2], units, dtype=dtype) for _ in range(2))
         ends = torch.full((B,), T) if lengths is None else lengths
         panels, bias = column_panels(U_padded, PANEL), pad(b.float(), units)
         arrays = [flat(a) for a in (projection.forward(), bias, panels, h_last, outputs, previous)]
         code = CODES[activation]
 
         def part(first: int, last: int) -> None:
-            elman_kernels.elman_forward(*arrays, ends.numpy(), T, H, units, T, 1, first, last, reverse, code)
+            elman_kernels.elman_forward(*arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, reverse, code)
 
         by_rows(part, B)
         ctx.save_for_backward(xs, h, W, U, b, ends)
         ctx.kept = projection, U_padded, outputs, previous
-        ctx.reverse, ctx.activation = reverse, activation
-        return outputs[..., :H].clone(), h_last[:, :H]  # the caller may change his copy
+        ctx.reverse, ctx.activation, ctx.strides = reverse, activation, (b_line, t_line)
+        return outputs[..., :H].clone(), h_last[:, :H].contiguous()  # the caller may change his copy
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         *inputs, ends = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient is to be differentiated in its turn
             found = through_formula(elman_formula, inputs, ends, ctx, gradients, activation=ctx.activation)
-            return (*found, None, None, None, None)
+            return (*found, None, None, None, None, None)
         xs, h = inputs[:2]
         projection, U_padded, outputs, previous = ctx.kept
-        (B, T, I), H, units = xs.shape, h.shape[1], U_padded.shape[1]
-        d_outputs = pad(gradients[0].to(outputs.dtype), B, T, units)
+        (B, H), I, units = h.shape, xs.shape[2], U_padded.shape[1]
+        T, (b_line, t_line) = xs.numel() // (B * I), ctx.strides
+        d_outputs = pad(gradients[0].to(outputs.dtype), *xs.shape[:2], units)
         dh = pad(gradients[1].float(), B, units).clone()
         d_gates = take(B * T, units, dtype=outputs.dtype)
         d_bias = torch.zeros(up(B, ROWS) // ROWS, units)
@@ -79,10 +82,10 @@ class ElmanSequence(torch.autograd.Function):
         code = CODES[ctx.activation]
 
         def part(first: int, last: int) -> None:
-            elman_kernels.elman_backward(*arrays, ends.numpy(), T, H, units, T, 1, first, last, ctx.reverse, code)
+            elman_kernels.elman_backward(*arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, ctx.reverse, code)
 
         by_rows(part, B)
         dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None
         sides = [projection.lines, previous.view(B * T, units)]
         dW, dU = weight_gradients(d_gates, sides, [I, H], 1, H, PANEL)
-        return (dx, dh[:, :H], dW, dU, d_bias.sum(0)[:H], None, None, None, None)
+        return (dx, dh[:, :H], dW, dU, d_bias.sum(0)[:H], None, None, None, None, None)

@@ -81,7 +81,10 @@ def through_formula(
     """The gradients of a kernel's inputs as functions that can be differentiated themselves: by autograd, through the
     formula, in float32."""
     xs, *rest = inputs
-    found = formula(xs.float(), *rest, ends, reverse=ctx.reverse, **options)
+    time_first = ctx.strides[0] == 1 and ctx.strides[1] != 1
+    lines = (xs.transpose(0, 1) if time_first else xs).float()
+    outputs, *states = formula(lines, *rest, ends, reverse=ctx.reverse, **options)
+    found = (outputs.transpose(0, 1) if time_first else outputs, *states)
     asked = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad) if needed]
     slopes = [g.float() for g in gradients]
     results = iter(torch.autograd.grad(found, asked, slopes, create_graph=True, allow_unused=True))

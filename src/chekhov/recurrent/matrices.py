@@ -120,19 +120,19 @@ def line_panels(lines: Tensor) -> Tensor:
 
 
 class Projection:
-    """W x for all steps at once, and its gradients: W (gates * H, I), xs (B, T, I), columns interleaved."""
+    """W x for all steps at once, and its gradients: W (gates * H, I), xs (B, T, I) or (T, B, I), columns interleaved."""
 
     def __init__(self, xs: Tensor, W: Tensor, gates: int, units: int, width: int, *, bf16: bool):
-        B, T, I = xs.shape
+        I, count = xs.shape[2], xs.shape[0] * xs.shape[1]
         self.shape, self.gates, self.width, self.bf16 = xs.shape, gates, width, bf16
         stacked = pad(W.view(gates, -1, I), gates, units, I if bf16 else up(I, LANES))
         if bf16:
-            self.lines = xs.reshape(B * T, I).to(torch.bfloat16)
+            self.lines = xs.reshape(count, I).to(torch.bfloat16)
             blocks = interleave(stacked, width)
             self.W = take(gates * units, I, dtype=torch.bfloat16)
             self.W.view(blocks.shape).copy_(blocks)
         else:
-            self.lines, self.W = pad(xs.reshape(B * T, I), B * T, up(I, LANES)), stacked
+            self.lines, self.W = pad(xs.reshape(count, I), count, up(I, LANES)), stacked
 
     def forward(self) -> Tensor:
         """(B * T, gates * units)"""
@@ -141,10 +141,10 @@ class Projection:
         return times_panels(self.lines, column_panels(self.W, self.width), self.gates * self.W.shape[1])
 
     def input_gradient(self, d_gates: Tensor) -> Tensor:
-        B, T, I = self.shape
+        count, I = len(d_gates), self.shape[2]
         if self.bf16:
-            return torch.mm(d_gates, self.W, out=take(B * T, I, dtype=torch.bfloat16)).view(B, T, I)
-        return times_panels(d_gates, row_panels(self.W, self.width), self.W.shape[2])[:, :I].reshape(B, T, I)
+            return torch.mm(d_gates, self.W, out=take(count, I, dtype=torch.bfloat16)).view(self.shape)
+        return times_panels(d_gates, row_panels(self.W, self.width), self.W.shape[2])[:, :I].reshape(self.shape)
 
 
 def weight_gradients(d_gates: Tensor, sides: list[Tensor], sizes: list[int], gates: int, H: int, width: int) -> Any:

@@ -1,6 +1,6 @@
 """Where a recurrence over a whole sequence is computed: by our kernels, where they run.
 
-Numba is loaded, and kernels are compiled, when the first sequence is asked for.
+Numba is loaded, and kernels are compiled, when the first sequence is asked for. xs is (B, T, I), or (T, B, I) if ``time_first``; outputs likewise.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ def runs_here(xs: Tensor, weights: Tensor) -> bool:
 
 def lstm_sequence(
     xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
-    *, reverse: bool = False,
+    *, reverse: bool = False, time_first: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """`lstm_formula` by kernels, in bfloat16 under autocast."""
     from chekhov.recurrent.lstm_sequence import LSTMSequence
 
-    return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16())
+    return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16(), time_first)
 
 
 def gru_sequence(
     xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, b_hh: Tensor, lengths: Tensor | None = None,
-    *, reverse: bool = False,
+    *, reverse: bool = False, time_first: bool = False,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """`gru_formula` by kernels, in bfloat16 under autocast."""
     from chekhov.recurrent.gru_sequence import GRUSequence
 
-    return GRUSequence.apply(xs, h, W, U, b, b_hh, lengths, reverse, in_bf16())
+    return GRUSequence.apply(xs, h, W, U, b, b_hh, lengths, reverse, in_bf16(), time_first)
 
 
 def elman_sequence(
     xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
-    *, reverse: bool = False, activation: str = "tanh",
+    *, reverse: bool = False, time_first: bool = False, activation: str = "tanh",
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """`elman_formula` by kernels, in bfloat16 under autocast."""
     from chekhov.recurrent.elman_sequence import ElmanSequence
 
-    return ElmanSequence.apply(xs, h, W, U, b, lengths, reverse, in_bf16(), activation)
+    return ElmanSequence.apply(xs, h, W, U, b, lengths, reverse, in_bf16(), activation, time_first)
