@@ -32,8 +32,8 @@ Layer = Callable[..., tuple[Tensor, ...]]  # xs, states (B, H), weights, lengths
 def fits(module: torch.nn.RNNBase, xs: Any, states: States | None) -> bool:
     """Whether the kernels compute this. Where shapes or dtypes do not fit they do not: PyTorch says what is wrong."""
     data = xs.data if isinstance(xs, PackedSequence) else xs
-    weights = module._flat_weights
-    if not isinstance(data, Tensor) or module.proj_size > 0 or torch.jit.is_scripting() or torch.compiler.is_compiling():
+    weights: list[Any] = module._flat_weights
+    if not isinstance(data, Tensor) or module.proj_size > 0 or torch.compiler.is_compiling():
         return False
     if data.dim() != (2 if isinstance(xs, PackedSequence) else 3) or data.shape[-1] != module.input_size:
         return False
@@ -82,7 +82,7 @@ def through_layers(
             last.append(tuple(end.to(outputs.dtype) for end in ends))
         xs = both[0] if directions == 1 else torch.cat(both, dim=2)
     found = tuple(torch.stack(parts) for parts in zip(*last))
-    if packed is None:
+    if packed is None or lengths is None:
         return xs, found
     data = pack_padded_sequence(xs, lengths).data
     if packed.unsorted_indices is not None:
@@ -115,18 +115,19 @@ def bias_of(weights: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def lstm_layer(xs: Tensor, states: States, weights: list[Tensor], lengths: Tensor | None, **how: bool) -> States:
-    b_ih, b_hh = bias_of(weights)
-    return lstm_sequence(xs, *states, weights[0], weights[1], b_ih + b_hh, lengths, **how)  # type: ignore[misc]
+    (h, c), (b_ih, b_hh) = states, bias_of(weights)
+    return lstm_sequence(xs, h, c, weights[0], weights[1], b_ih + b_hh, lengths, **how)
 
 
 def gru_layer(xs: Tensor, states: States, weights: list[Tensor], lengths: Tensor | None, **how: bool) -> States:
-    return gru_sequence(xs, *states, weights[0], weights[1], *bias_of(weights), lengths, **how)
+    b_ih, b_hh = bias_of(weights)
+    return gru_sequence(xs, states[0], weights[0], weights[1], b_ih, b_hh, lengths, **how)
 
 
 class LSTM(torch.nn.LSTM):
     """`torch.nn.LSTM` on our kernels."""
 
-    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:  # type: ignore[override]
+    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:
         if isinstance(hx, (tuple, list)) and len(hx) != 2:
             return super().forward(input, hx)
         batch = 0 if self.batch_first else 1
@@ -142,22 +143,20 @@ class LSTM(torch.nn.LSTM):
 class GRU(torch.nn.GRU):
     """`torch.nn.GRU` on our kernels."""
 
-    def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # type: ignore[override]
+    def forward(self, input: Any, hx: Tensor | None = None) -> Any:
         return with_one_state(self, gru_layer, super().forward, input, hx)
 
 
 class RNN(torch.nn.RNN):
     """`torch.nn.RNN` on our kernels, with ``tanh`` or ``relu``."""
 
-    def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # type: ignore[override]
+    def forward(self, input: Any, hx: Tensor | None = None) -> Any:
         return with_one_state(self, self._layer, super().forward, input, hx)
 
-    def _layer(
-        self, xs: Tensor, states: States, weights: list[Tensor], lengths: Tensor | None, **how: bool
-    ) -> States:
+    def _layer(self, xs: Tensor, states: States, weights: list[Tensor], lengths: Tensor | None, **how: bool) -> States:
         b_ih, b_hh = bias_of(weights)
-        bias = b_ih + b_hh
-        return elman_sequence(xs, *states, weights[0], weights[1], bias, lengths, activation=self.nonlinearity, **how)
+        W, U, b, (h,) = weights[0], weights[1], b_ih + b_hh, states
+        return elman_sequence(xs, h, W, U, b, lengths, activation=self.nonlinearity, **how)
 
 
 def with_one_state(
@@ -173,6 +172,7 @@ def with_one_state(
     if not fits(module, sequence, states):
         return otherwise(xs, h)
     outputs, (last,) = through_layers(module, layer, 1, sequence, states)
-    dtype = xs.data.dtype if given is None else given[0].dtype  # autocast leaves PyTorch's states as they come
-    outputs, last = outputs.to(dtype), last.to(dtype)
+    if isinstance(module, torch.nn.GRU):  # whose state PyTorch keeps in its dtype under autocast
+        dtype = xs.data.dtype if given is None else given[0].dtype
+        outputs, last = outputs.to(dtype), last.to(dtype)
     return (outputs.squeeze(batch), last.squeeze(1)) if alone else (outputs, last)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from chekhov.kernels import dispatch, reference
 from chekhov.recurrent import workspace
-from chekhov.recurrent.lstm import LSTM, LSTMState
 from chekhov.recurrent.formulas import lstm_formula
+from chekhov.recurrent.lstm import LSTM, LSTMState
 from chekhov.recurrent.lstm_sequence import LSTMSequence
 
 pytestmark = pytest.mark.skipif(not dispatch.chosen().compiled, reason=f"no kernels: {dispatch.chosen().why}")

@@ -1,7 +1,7 @@
 """Weight matrices into panels of 32 columns, as `matmul_kernels` reads them; words of 32 bits are what is moved.
 
-``W`` is (gates, units, K). The columns of a step's product stand gate-interleaved, ``width`` (16 or 32) units of gate 0,
-the same of gate 1, ...: a block of units is complete where it is used. ``units`` is a multiple of ``width``.
+``W`` is (gates, units, K). The columns of a step's product stand gate-interleaved, ``width`` (16 or 32) units of gate
+0, the same of gate 1, ...: a block of units is complete where it is used. ``units`` is a multiple of ``width``.
 """
 
 from __future__ import annotations

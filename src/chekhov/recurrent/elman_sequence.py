@@ -79,10 +79,10 @@ class ElmanSequence(torch.autograd.Function):
         d_gates = take(B * T, units, dtype=outputs.dtype)
         d_bias = torch.zeros(up(B, ROWS) // ROWS, units)
         arrays = [flat(a) for a in (row_panels(U_padded, PANEL), outputs, d_outputs, d_gates, d_bias, dh)]
-        code = CODES[ctx.activation]
+        options = ctx.reverse, CODES[ctx.activation]
 
         def part(first: int, last: int) -> None:
-            elman_kernels.elman_backward(*arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, ctx.reverse, code)
+            elman_kernels.elman_backward(*arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, *options)
 
         by_rows(part, B)
         dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None

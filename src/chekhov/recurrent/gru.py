@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from chekhov.errors import UsageError
 from chekhov.recurrent.cell import Cell
-from chekhov.recurrent.sequences import gru_sequence, runs_here
+from chekhov.recurrent.sequences import by_formula, gru_sequence, runs_here
 from chekhov.recurrent.weights import TorchCell
 
 RESETS, UPDATES = ("after", "before"), ("keep", "replace")
@@ -59,7 +59,7 @@ class GRU(TorchCell):
         return h, h
 
     def unroll(self, xs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        if self.reset == "before":
+        if self.reset == "before" or by_formula():
             return Cell.unroll(self, xs, state)
         W, U, b, b_hh = self.parameters_by_letter()
         if runs_here(xs, W):

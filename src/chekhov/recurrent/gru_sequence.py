@@ -82,8 +82,7 @@ class GRUSequence(torch.autograd.Function):
         d_bias, d_inner_bias = (torch.zeros(up(B, ROWS) // ROWS, gates_of * units) for gates_of in (3, 1))
         panels = row_panels(U_padded, PANEL)
         arrays = [
-            flat(a)
-            for a in (gates, panels, previous, inner, d_outputs, d_gates, d_inner, d_bias, d_inner_bias, dh)
+            flat(a) for a in (gates, panels, previous, inner, d_outputs, d_gates, d_inner, d_bias, d_inner_bias, dh)
         ]
 
         def part(first: int, last: int) -> None:

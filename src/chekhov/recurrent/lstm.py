@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from chekhov.recurrent.sequences import lstm_sequence, runs_here
+from chekhov.recurrent.sequences import by_formula, lstm_sequence, runs_here
 from chekhov.recurrent.weights import TorchCell
 
 
@@ -51,6 +51,8 @@ class LSTM(TorchCell):
         return h, LSTMState(h, c)
 
     def unroll(self, xs: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        if by_formula():
+            return super().unroll(xs, state)
         W, U, b_ih, b_hh = self.parameters_by_letter()
         if runs_here(xs, W):
             outputs, h, c = lstm_sequence(xs, state.h, state.c, W, U, b_ih + b_hh)

@@ -90,8 +90,8 @@ def lstm_forward(
 
 @kernel
 def lstm_backward(
-    gates, panels, cells, c_start, d_outputs, d_gates, d_bias, dh, dc, lengths, T, H, units, b_line, t_line, first, last,
-    reverse,
+    gates, panels, cells, c_start, d_outputs, d_gates, d_bias, dh, dc, lengths, T, H, units, b_line, t_line, first,
+    last, reverse,
 ):  # fmt: skip
     """``d_gates``: the gradient of what `lstm_forward` was given as gates. ``dh`` and ``dc`` (B, units): the gradient
     of the last state, in, and of the first, out. ``d_bias`` (blocks of 8 rows, 4 * units): sums to the bias's."""

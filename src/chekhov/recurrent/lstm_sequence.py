@@ -27,7 +27,6 @@ from chekhov.recurrent.matrices import (
 from chekhov.recurrent.workspace import take
 
 
-
 class LSTMSequence(torch.autograd.Function):
     """`lstm_formula` by kernels. In bfloat16 weights, inputs, gates and hidden states are rounded, sums are not."""
 
@@ -58,7 +57,9 @@ class LSTMSequence(torch.autograd.Function):
         cells, outputs = take(B * T, units), take(*xs.shape[:2], units, dtype=dtype)
         previous = take(B * T, units, dtype=dtype)
         ends = torch.full((B,), T) if lengths is None else lengths
-        arrays = [flat(a) for a in (gates, bias, column_panels(U_padded, LANES), h_last, c_last, cells, outputs, previous)]
+        arrays = [
+            flat(a) for a in (gates, bias, column_panels(U_padded, LANES), h_last, c_last, cells, outputs, previous)
+        ]
 
         def part(first: int, last: int) -> None:
             lstm_kernels.lstm_forward(*arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, reverse)
@@ -83,7 +84,9 @@ class LSTMSequence(torch.autograd.Function):
         dh, dc = (pad(d.float(), B, units).clone() for d in (dh, dc))
         d_gates = take(*gates.shape, dtype=gates.dtype)
         d_bias = torch.zeros(up(B, ROWS) // ROWS, 4 * units)
-        arrays = [flat(a) for a in (gates, row_panels(U_padded, LANES), cells, c_start, d_outputs, d_gates, d_bias, dh, dc)]
+        arrays = [
+            flat(a) for a in (gates, row_panels(U_padded, LANES), cells, c_start, d_outputs, d_gates, d_bias, dh, dc)
+        ]
 
         def part(first: int, last: int) -> None:
             lstm_kernels.lstm_backward(*arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, ctx.reverse)

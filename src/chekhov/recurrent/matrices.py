@@ -120,7 +120,7 @@ def line_panels(lines: Tensor) -> Tensor:
 
 
 class Projection:
-    """W x for all steps at once, and its gradients: W (gates * H, I), xs (B, T, I) or (T, B, I), columns interleaved."""
+    """W x of all steps at once, and its gradients: W (gates * H, I), xs (B, T, I) or (T, B, I); columns interleaved."""
 
     def __init__(self, xs: Tensor, W: Tensor, gates: int, units: int, width: int, *, bf16: bool):
         I, count = xs.shape[2], xs.shape[0] * xs.shape[1]

@@ -1,6 +1,7 @@
 """Where a recurrence over a whole sequence is computed: by our kernels, where they run.
 
-Numba is loaded, and kernels are compiled, when the first sequence is asked for. xs is (B, T, I), or (T, B, I) if ``time_first``; outputs likewise.
+Numba is loaded, and kernels are compiled, when the first sequence is asked for. xs is (B, T, I), or (T, B, I) if
+``time_first``; outputs likewise.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ def runs_here(xs: Tensor, weights: Tensor) -> bool:
     if xs.device.type != "cpu" or weights.dtype != torch.float32 or xs.numel() == 0:
         return False
     path = dispatch.chosen()
-    return path.compiled and (path.bf16 or not torch.is_autocast_enabled("cpu"))
+    return path.compiled and (not torch.is_autocast_enabled("cpu") or (path.bf16 and in_bf16()))
+
+
+def by_formula() -> bool:
+    """Whether cells are to be unrolled by their `step`: CHEKHOV_ISA=reference."""
+    return dispatch.wanted() == "reference"
 
 
 def lstm_sequence(
