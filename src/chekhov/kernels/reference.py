@@ -70,3 +70,83 @@ def lstm_gradients(
             db += d
             d_xs[row, t], dh[row], dc[row] = W.T @ d, U.T @ d, d_cell * f
     return d_xs, dh, dc, dW, dU, db
+
+
+def gru(
+    xs: Array, h0: Array, W: Array, U: Array, b: Array, b_hh: Array, lengths: Any, *, reverse: bool = False
+) -> tuple[Array, Array]:
+    """xs (B, T, I), h0 (B, H), W (3H, I), U (3H, H), b and b_hh (3H) -> outputs (B, T, H), h at the end.
+
+        r, z = sigmoid of W x + b + U h + b_hh,   n = tanh(W x + b + r (U h + b_hh)),   h' = z h + (1 - z) n
+    """
+    outputs, h = np.zeros((*xs.shape[:2], h0.shape[1])), h0.copy()
+    for row in range(len(xs)):
+        for t in order(row, lengths, reverse=reverse):
+            (x_r, x_z, x_n), (h_r, h_z, h_n) = np.split(W @ xs[row, t] + b, 3), np.split(U @ h[row] + b_hh, 3)
+            z, n = sigmoid(x_z + h_z), np.tanh(x_n + sigmoid(x_r + h_r) * h_n)
+            outputs[row, t] = h[row] = z * h[row] + (1 - z) * n
+    return outputs, h
+
+
+def gru_gradients(
+    xs: Array, h0: Array, W: Array, U: Array, b: Array, b_hh: Array, lengths: Any, d_outputs: Array, dh: Array,
+    *, reverse: bool = False,
+) -> tuple[Array, ...]:  # fmt: skip
+    """The gradients of xs, h0, W, U, b, b_hh, given those of outputs and of the last h."""
+    d_xs, dh = np.zeros_like(xs), dh.copy()
+    dW, dU, db, db_hh = (np.zeros_like(array) for array in (W, U, b, b_hh))
+    for row in range(len(xs)):
+        h, steps = h0[row], []
+        for t in order(row, lengths, reverse=reverse):
+            (x_r, x_z, x_n), (h_r, h_z, h_n) = np.split(W @ xs[row, t] + b, 3), np.split(U @ h + b_hh, 3)
+            r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
+            n = np.tanh(x_n + r * h_n)
+            steps.append((t, h, r, z, n, h_n))
+            h = z * h + (1 - z) * n
+        for t, h, r, z, n, h_n in reversed(steps):
+            d_hidden = dh[row] + d_outputs[row, t]
+            d_n = d_hidden * (1 - z) * (1 - n**2)
+            d_r, d_z = d_n * h_n * r * (1 - r), d_hidden * (h - n) * z * (1 - z)
+            d_x, d_h = np.concatenate([d_r, d_z, d_n]), np.concatenate([d_r, d_z, d_n * r])
+            dW += np.outer(d_x, xs[row, t])
+            dU += np.outer(d_h, h)
+            db += d_x
+            db_hh += d_h
+            d_xs[row, t], dh[row] = W.T @ d_x, d_hidden * z + U.T @ d_h
+    return d_xs, dh, dW, dU, db, db_hh
+
+
+ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0), "sigmoid": sigmoid}
+SLOPES = {"tanh": lambda h: 1 - h**2, "relu": lambda h: (h > 0) * 1.0, "sigmoid": lambda h: h * (1 - h)}  # of f, at f(x)
+
+
+def elman(
+    xs: Array, h0: Array, W: Array, U: Array, b: Array, lengths: Any, *, reverse: bool = False, activation: str = "tanh"
+) -> tuple[Array, Array]:
+    """xs (B, T, I), h0 (B, H), W (H, I), U (H, H), b (H) -> outputs (B, T, H), h at the end: h' = f(W x + U h + b)."""
+    outputs, h = np.zeros((*xs.shape[:2], h0.shape[1])), h0.copy()
+    for row in range(len(xs)):
+        for t in order(row, lengths, reverse=reverse):
+            outputs[row, t] = h[row] = ACTIVATIONS[activation](W @ xs[row, t] + U @ h[row] + b)
+    return outputs, h
+
+
+def elman_gradients(
+    xs: Array, h0: Array, W: Array, U: Array, b: Array, lengths: Any, d_outputs: Array, dh: Array,
+    *, reverse: bool = False, activation: str = "tanh",
+) -> tuple[Array, ...]:  # fmt: skip
+    """The gradients of xs, h0, W, U, b, given those of outputs and of the last h."""
+    d_xs, dh = np.zeros_like(xs), dh.copy()
+    dW, dU, db = (np.zeros_like(array) for array in (W, U, b))
+    for row in range(len(xs)):
+        h, steps = h0[row], []
+        for t in order(row, lengths, reverse=reverse):
+            before, h = h, ACTIVATIONS[activation](W @ xs[row, t] + U @ h + b)
+            steps.append((t, before, h))
+        for t, before, h in reversed(steps):
+            d = (dh[row] + d_outputs[row, t]) * SLOPES[activation](h)
+            dW += np.outer(d, xs[row, t])
+            dU += np.outer(d, before)
+            db += d
+            d_xs[row, t], dh[row] = W.T @ d, U.T @ d
+    return d_xs, dh, dW, dU, db
