@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import GRUCell, LSTMCell, RNNCell
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from chekhov.recurrent.sequences import elman_sequence, gru_sequence, in_bf16, lstm_sequence, runs_here
+from chekhov.recurrent.sequences import elman_sequence, gru_sequence, in_bf16, lstm_sequence, runs_here, torch_is_faster
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
@@ -134,7 +134,8 @@ class LSTM(torch.nn.LSTM):
         alone = unbatched(self, input, hx)
         xs = input.unsqueeze(batch) if alone else input
         states = tuple(s.unsqueeze(1) for s in hx) if alone and hx is not None else hx
-        if not fits(self, xs, states):
+        wide = torch_is_faster(self.hidden_size) and not isinstance(input, PackedSequence)
+        if wide or not fits(self, xs, states):
             return super().forward(input, hx)
         outputs, (h, c) = through_layers(self, lstm_layer, 2, xs, states)
         return (outputs.squeeze(batch), (h.squeeze(1), c.squeeze(1))) if alone else (outputs, (h, c))

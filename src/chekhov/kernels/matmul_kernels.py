@@ -50,8 +50,8 @@ def product_sum(builder: Any, total: Any, a: Any, b: Any, exact: bool) -> Any:
     return builder.call(function, [total, builder.bitcast(a, kind), builder.bitcast(b, kind)])
 
 
-def tile(rows: int) -> Kernel:
-    """Adds the product of ``rows`` rows with a panel of 32 columns:
+def tile(rows: int, *, add: bool = True) -> Kernel:
+    """Adds the product of ``rows`` rows with a panel of 32 columns, or, without ``add``, puts it there:
 
     out[o + r * o_row + n] += sum_k a[a0 + r * a_row + k] panel[p + ...][n],  n = 0 .. 31
 
@@ -93,7 +93,7 @@ def tile(rows: int) -> Kernel:
                     for v in columns
                     for per in (LANES if exact else 2 * LANES,)
                 ]
-                multiply(builder, steps, totals, left, right, exact)
+                multiply(builder, steps, totals, left, right, exact, add)
             return context.get_dummy_value()
 
         return types.void(a, a0, a_row, panel, p, K, out, o, o_row), code
@@ -110,12 +110,15 @@ def parts(context: Any, rows: int) -> list[tuple[list[int], list[int]]]:
     return [(block, [vector]) for block in fours for vector in (0, 1)]
 
 
-def multiply(builder: Any, steps: Any, places: list[Any], left: list[Any], right: list[Any], exact: bool) -> None:
+def multiply(
+    builder: Any, steps: Any, places: list[Any], left: list[Any], right: list[Any], exact: bool, add: bool
+) -> None:
     """The loop over k: one vector of the panel for each of ``right``, one number of each row, sums in registers."""
     starts = []
     for place in places:
-        start = builder.load(place)
-        start.align = 4
+        start = builder.load(place) if add else ir.Constant(FLOATS, [0.0] * LANES)
+        if add:
+            start.align = 4
         starts.append(start)
     before = builder.block
     body, after = builder.append_basic_block("body"), builder.append_basic_block("after")
@@ -152,7 +155,7 @@ def multiply(builder: Any, steps: Any, places: list[Any], left: list[Any], right
 
 
 ROWS = 8  # of a full tile: 16 sums, enough to hide the latency of a product
-tile_8, tile_4, tile_1 = tile(ROWS), tile(4), tile(1)
+tile_8, tile_4, tile_1, first_8 = tile(ROWS), tile(4), tile(1), tile(ROWS, add=False)
 
 
 DEPTH, HEIGHT = 256, 128  # of k and of rows at once: 32 KiB of a panel in the first cache, 128 KiB of a in the second
@@ -169,18 +172,26 @@ def matmul(a, a0, a_row, panels, out, out_row, M, K, columns):
                 panel = first * K + k * PANEL
                 across = min(PANEL, columns - first)
                 for m in range(top, min(M, top + HEIGHT), ROWS):
-                    rows = min(ROWS, M - m)
+                    at, rows = a0 + m * a_row + k, min(ROWS, M - m)
+                    if rows == ROWS and across == PANEL:
+                        if k == 0:
+                            first_8(a, at, a_row, panels, panel, depth, out, m * out_row + first, out_row)
+                        else:
+                            tile_8(a, at, a_row, panels, panel, depth, out, m * out_row + first, out_row)
+                        continue
                     for r in range(rows):
                         for i in range(0, across, LANES):
                             so_far = splat(ZERO)
                             if k > 0:
                                 so_far = load(out, (m + r) * out_row + first + i)
                             store(z, r * PANEL + i, so_far)
-                    at = a0 + m * a_row + k
                     if rows == ROWS:
                         tile_8(a, at, a_row, panels, panel, depth, z, 0, PANEL)
                     else:
-                        for r in range(rows):
+                        fours = rows // 4 * 4
+                        if fours:
+                            tile_4(a, at, a_row, panels, panel, depth, z, 0, PANEL)
+                        for r in range(fours, rows):
                             tile_1(a, at + r * a_row, a_row, panels, panel, depth, z, r * PANEL, PANEL)
                     for r in range(rows):
                         for i in range(0, across, LANES):

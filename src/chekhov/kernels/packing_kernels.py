@@ -104,24 +104,27 @@ def pack_columns(W, gates, units, words, width, panels):
 def pack_rows(W, gates, units, columns, width, panels):
     """W (gates, units, columns) of float32 -> panels [columns / 32][gates * units][32]: the columns of g W, g the
     gradient of the interleaved gates. ``columns`` is a multiple of 16."""
-    for first in range(0, columns, LANES):
-        panel = (first // 32) * gates * units * 32 + first % 32
+    for first in range(0, columns, 32):
         for unit in range(units):
             for gate in range(gates):
                 k = unit // width * gates * width + gate * width + unit % width
-                copy_words(W, (gate * units + unit) * columns + first, panels, panel + k * 32)
+                row, panel = (gate * units + unit) * columns + first, first * gates * units + k * 32
+                copy_words(W, row, panels, panel)
+                if first + LANES < columns:
+                    copy_words(W, row + LANES, panels, panel + LANES)
 
 
 @kernel
 def pack_pairs_of_rows(W, gates, units, columns, width, panels):
     """`pack_rows` for bfloat16 (uint16): panels [columns / 32][gates * units / 2][32][2]."""
-    for first in range(0, columns, LANES):
-        panel = (first // 32) * gates * units * 32 + (first % 32) * 2
+    for first in range(0, columns, 32):
         for unit in range(0, units, 2):
             for gate in range(gates):
                 k = unit // width * gates * width + gate * width + unit % width
-                row = (gate * units + unit) * columns + first
-                interleave(W, row, row + columns, panels, panel + k * 32)
+                row, panel = (gate * units + unit) * columns + first, first * gates * units + k * 32
+                interleave(W, row, row + columns, panels, panel)
+                if first + LANES < columns:
+                    interleave(W, row + LANES, row + columns + LANES, panels, panel + 32)
 
 
 @kernel

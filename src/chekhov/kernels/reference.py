@@ -6,6 +6,7 @@ B rows, T steps, H units. A row of length n stops after n steps: its state stays
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def gru(
 ) -> tuple[Array, Array]:
     """xs (B, T, I), h0 (B, H), W (3H, I), U (3H, H), b and b_hh (3H) -> outputs (B, T, H), h at the end.
 
-        r, z = sigmoid of W x + b + U h + b_hh,   n = tanh(W x + b + r (U h + b_hh)),   h' = z h + (1 - z) n
+    r, z = sigmoid of W x + b + U h + b_hh,   n = tanh(W x + b + r (U h + b_hh)),   h' = z h + (1 - z) n
     """
     outputs, h = np.zeros((*xs.shape[:2], h0.shape[1])), h0.copy()
     for row in range(len(xs)):
@@ -116,8 +117,16 @@ def gru_gradients(
     return d_xs, dh, dW, dU, db, db_hh
 
 
-ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0), "sigmoid": sigmoid}
-SLOPES = {"tanh": lambda h: 1 - h**2, "relu": lambda h: (h > 0) * 1.0, "sigmoid": lambda h: h * (1 - h)}  # of f, at f(x)
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": sigmoid,
+}
+SLOPES: dict[str, Callable[[Array], Array]] = {
+    "tanh": lambda h: 1 - h**2,
+    "relu": lambda h: (h > 0) * 1.0,
+    "sigmoid": lambda h: h * (1 - h),
+}  # of f, at f(x)
 
 
 def elman(

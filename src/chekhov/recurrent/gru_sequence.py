@@ -92,6 +92,6 @@ class GRUSequence(torch.autograd.Function):
         dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None
         (dW,) = weight_gradients(d_gates, [projection.lines], [I], 3, H, PANEL)
         (dU,) = weight_gradients(d_inner, [previous.view(B * T, units)], [H], 3, H, PANEL)
-        db = separate(d_bias.sum(0), 3, H, PANEL)
+        db = separate(d_bias.sum(0), 3, H, PANEL, 1).view(-1)
         db_hh = torch.cat([db[: 2 * H], d_inner_bias.sum(0)[:H]])
         return (dx, dh[:, :H], dW, dU, db, db_hh, None, None, None, None)

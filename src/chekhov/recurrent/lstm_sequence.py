@@ -94,5 +94,5 @@ class LSTMSequence(torch.autograd.Function):
         by_rows(part, B)
         dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None
         dW, dU = weight_gradients(d_gates, [projection.lines, previous], [I, H], 4, H, LANES)
-        db = separate(d_bias.sum(0), 4, H, LANES)
+        db = separate(d_bias.sum(0), 4, H, LANES, 1).view(-1)
         return (dx, dh[:, :H], dc[:, :H], dW, dU, db, None, None, None, None)

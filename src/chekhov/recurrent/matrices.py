@@ -53,13 +53,16 @@ def fresh(W: Tensor, size: int, *, zero: bool) -> Tensor:
     return panels.zero_() if zero else panels
 
 
-def separate(lines: Tensor, gates: int, size: int, width: int) -> Tensor:
-    """The inverse: (gates * units, ...) -> (gates * size, ...) in float32, without the padding."""
-    units, rest = len(lines) // gates, lines.shape[1:]
-    stacked = lines.view(units // width, gates, width, *rest).transpose(0, 1)
-    out = take(gates, units, *rest)
-    out.view(stacked.shape).copy_(stacked)
-    return out[:, :size].reshape(gates * size, *rest)
+def separate(lines: Tensor, gates: int, size: int, width: int, columns: int) -> Tensor:
+    """The inverse: (gates * units, ...) -> (gates * size, columns) in float32, without the padding."""
+    whole, rest = divmod(size, width)
+    blocks = lines.view(-1, gates, width, lines.numel() // len(lines))[..., :columns]
+    out = take(gates, size, columns)
+    for gate in range(gates):
+        out[gate, : whole * width].view(whole, width, columns).copy_(blocks[:whole, gate])
+        if rest:
+            out[gate, whole * width :].copy_(blocks[whole, gate, :rest])
+    return out.view(gates * size, columns)
 
 
 def column_panels(W: Tensor, width: int) -> Tensor:
@@ -155,4 +158,4 @@ def weight_gradients(d_gates: Tensor, sides: list[Tensor], sizes: list[int], gat
     else:
         G = d_gates.shape[1]
         found = [torch.mm(d_gates.t(), side, out=take(G, side.shape[1], dtype=side.dtype)) for side in sides]
-    return [separate(d, gates, H, width)[:, :size] for d, size in zip(found, sizes)]
+    return [separate(d, gates, H, width, size) for d, size in zip(found, sizes)]

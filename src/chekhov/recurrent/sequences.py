@@ -25,6 +25,14 @@ def runs_here(xs: Tensor, weights: Tensor) -> bool:
     return path.compiled and (not torch.is_autocast_enabled("cpu") or (path.bf16 and in_bf16()))
 
 
+WIDEST_FLOAT32_LSTM = 576  # units: beyond, the recurrent matrix is read from afar at every step, and oneDNN is faster
+
+
+def torch_is_faster(hidden_size: int) -> bool:
+    """Whether PyTorch's own kernel, the only good one that it has, is to be asked: a wide LSTM in float32."""
+    return hidden_size > WIDEST_FLOAT32_LSTM and not in_bf16()
+
+
 def by_formula() -> bool:
     """Whether cells are to be unrolled by their `step`: CHEKHOV_ISA=reference."""
     return dispatch.wanted() == "reference"
