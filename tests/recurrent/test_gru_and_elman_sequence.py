@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from chekhov.kernels import dispatch, reference
+from chekhov.recurrent import workspace
 from chekhov.recurrent.cell import Cell
 from chekhov.recurrent.elman import Elman
 from chekhov.recurrent.elman_sequence import ElmanSequence
 from chekhov.recurrent.formulas import elman_formula, gru_formula
 from chekhov.recurrent.gru import GRU
 from chekhov.recurrent.gru_sequence import GRUSequence
+from chekhov.recurrent.lstm_sequence import LSTMSequence
 
 pytestmark = pytest.mark.skipif(not dispatch.chosen().compiled, reason=f"no kernels: {dispatch.chosen().why}")
 BF16 = [False, pytest.param(True, marks=pytest.mark.skipif(not dispatch.chosen().bf16, reason="no bfloat16"))]
@@ -95,6 +97,35 @@ def test_gradients_can_be_differentiated(apply: Any, formula: Any, gates: int, v
         results.append(torch.autograd.grad(sum((g**2).sum() for g in first), tensors))
     for one, other in zip(*results):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("bf16", BF16)
+def test_nothing_is_written_beside_the_arrays(bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shapes by lot; every buffer lies between two borders."""
+    border, wholes = 4096, []
+
+    def allocate(size: int) -> np.ndarray[Any, Any]:
+        wholes.append(np.full(size + 2 * border, 0x5A, np.uint8))
+        return wholes[-1][border : border + size]
+
+    monkeypatch.setattr(workspace.WORKSPACE, "allocate", allocate)
+    monkeypatch.setattr(workspace.WORKSPACE, "buffers", {})
+    rng = np.random.default_rng()
+    for _ in range(20):
+        B, T, I, H = (int(rng.integers(1, most)) for most in (20, 6, 70, 80))
+        lengths = torch.from_numpy(rng.integers(0, T + 1, B))
+        for apply, gates, vectors, rest in (
+            (GRUSequence.apply, 3, 2, ()),
+            (ElmanSequence.apply, 1, 1, ("tanh",)),
+            (lambda x, h, *w: LSTMSequence.apply(x, h, h, *w), 4, 1, ()),
+        ):
+            inputs = [t.float().requires_grad_() for t in weights(gates, vectors, B, T, I, H)]
+            outputs = apply(*inputs, lengths, bool(rng.integers(2)), bf16, *rest)[0]
+            outputs.float().sum().backward()
+    assert wholes
+    for whole in wholes:
+        assert (whole[:border] == 0x5A).all()
+        assert (whole[-border:] == 0x5A).all()
 
 
 @pytest.mark.parametrize(

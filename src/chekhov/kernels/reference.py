@@ -119,14 +119,14 @@ def gru_gradients(
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": np.tanh,
-    "relu": lambda x: np.maximum(x, 0),
+    "relu": lambda x: x * (x > 0),
     "sigmoid": sigmoid,
 }
-SLOPES: dict[str, Callable[[Array], Array]] = {
+SLOPES: dict[str, Callable[[Array], Array]] = {  # of f, at f(x)
     "tanh": lambda h: 1 - h**2,
-    "relu": lambda h: (h > 0) * 1.0,
+    "relu": lambda h: (h > 0).astype(np.float64),
     "sigmoid": lambda h: h * (1 - h),
-}  # of f, at f(x)
+}
 
 
 def elman(

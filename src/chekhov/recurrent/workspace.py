@@ -36,10 +36,13 @@ class Workspace:
                     break
             else:
                 place = len(buffers)
-                buffers.append((np.empty(size, np.uint8), [0]))
+                buffers.append((self.allocate(size), [0]))
             buffers[place][1][0] = self.takes
             found = torch.from_numpy(buffers[place][0])
         return found.view(dtype)[: math.prod(shape)].view(shape)
+
+    def allocate(self, size: int) -> Bytes:
+        return np.empty(size, np.uint8)
 
     def _let_go(self) -> None:
         for size in list(self.buffers):
