@@ -20,15 +20,15 @@ import msgspec
 import numpy as np
 import torch
 
-from chekhov.batches.streams import Batch, Streams
+from chekhov.batches.streams import Streams
 from chekhov.errors import TrainingError, UsageError, check_range
 from chekhov.files import save_error
 from chekhov.recurrent.language_model import RecurrentLM
 from chekhov.training.checkpoints import Progress, read_checkpoint, read_log, restore, save_checkpoint, write_log
-from chekhov.training.objectives import Objective, next_token
+from chekhov.training.objectives import next_token
 from chekhov.training.optimisers import OPTIMISERS, clip, make_optimiser
 from chekhov.training.schedules import SCHEDULES, share
-from chekhov.types import BOS, Ids
+from chekhov.types import Ids
 
 CALIBRATION_SECONDS = 3.0
 VALIDATIONS = 20  # in a run
@@ -112,6 +112,7 @@ def train_loop(
     Raises TrainingError at the first loss or gradient that is not finite, naming the step; the best model stays.
     """
     plan.check()
+    warm_up(model, plan.precision)
     streams = Streams(train_ids, batch_size=plan.batch_size, sequence_length=plan.sequence_length, seed=plan.seed)
     data_digest = digest_ids(train_ids, valid_ids)
     optimiser = make_optimiser(model, plan)
@@ -123,18 +124,17 @@ def train_loop(
         run.progress.total_steps = plan.epochs * streams.windows if plan.epochs else 0
         (folder / "checkpoint.json").unlink(missing_ok=True)  # of a run that this one replaces
         write_log(folder, [])
-    warm_up(model, run.objective)
     with interrupts() as interrupted:
         return run.go(interrupted)
 
 
-def warm_up(model: RecurrentLM, objective: Objective) -> None:
-    """One step that changes nothing, so that no step of the run pays for compiling kernels."""
-    ids = np.full((1, 2), BOS, np.int64)
-    with torch.random.fork_rng(devices=[]):
-        objective(Batch(ids, ids, True), None)[0].backward()
-        model.zero_grad(set_to_none=True)
-    model.score(model.initial_state(1), ids)  # validation is in float32
+def warm_up(model: RecurrentLM, precision: str) -> None:
+    """One step of each cell in both precisions, so that no step of the run pays for compiling kernels."""
+    for cell in model.stack.cells:
+        for bf16 in {False, precision == "bf16"}:  # validation is in float32
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                outputs, _ = cell.unroll(torch.zeros(1, 1, cell.input_size), cell.initial_state(1))  # type: ignore[operator]
+            torch.autograd.grad(outputs.float().sum(), list(cell.parameters()), allow_unused=True)
 
 
 class _Run:
