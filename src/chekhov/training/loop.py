@@ -130,10 +130,11 @@ def train_loop(
 
 def warm_up(model: RecurrentLM, precision: str) -> None:
     """One step of each cell in both precisions, so that no step of the run pays for compiling kernels."""
-    for cell in model.stack.cells:
+    for module in model.stack.cells:
+        cell: Any = module
         for bf16 in {False, precision == "bf16"}:  # validation is in float32
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                outputs, _ = cell.unroll(torch.zeros(1, 1, cell.input_size), cell.initial_state(1))  # type: ignore[operator]
+                outputs, _ = cell.unroll(torch.zeros(1, 1, cell.input_size), cell.initial_state(1))
             torch.autograd.grad(outputs.float().sum(), list(cell.parameters()), allow_unused=True)
 
 
