@@ -24,6 +24,7 @@ ORDER = [
         "labels",
         "ngram",
         "recurrent",
+        "nn",
         "mixture",
     ),
     *(
@@ -39,7 +40,7 @@ ORDER = [
         "testing",
     ),
 ]
-TORCH = ("recurrent", "training", "testing")  # where torch may be imported at a module's top
+TORCH = ("recurrent", "nn", "training", "testing")  # where torch may be imported at a module's top
 FORBIDDEN = {"pickle", "marshal", "shelve", "dill", "joblib", "yaml"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 

@@ -25,7 +25,7 @@ FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Versions, processor, threads, precision, memory and cache, and why each is as it is."""
+    """Versions, processor, threads, precision, kernels, memory and cache, and why each is as it is."""
     record = report()
     if json:
         print_json({"schema": 1, **record})
@@ -69,7 +69,7 @@ def describe(found: dict[str, str]) -> str:
 def arithmetic() -> dict[str, str]:
     """What training would use now."""
     try:
-        import torch
+        import torch  # noqa: F401
     except ImportError:
         return {"training": "chains and n-grams only"}
     from chekhov.training.precision import choose_precision
@@ -77,8 +77,22 @@ def arithmetic() -> dict[str, str]:
     precision = choose_precision("auto")
     why = "the processor multiplies bf16 itself" if precision == "bf16" else "the processor does not multiply bf16"
     threads = "1 thread, since small steps wait for one another more than they work (--threads)"
-    kernel = "oneDNN" if torch.backends.mkldnn.is_available() else "plain loops"
-    return {"training": f"{precision}, for {why}; {threads}; cells unrolled by torch with {kernel}"}
+    return {"training": f"{precision}, for {why}; {threads}", "kernels": kernels()}
+
+
+def kernels() -> str:
+    """Which kernels unroll LSTM, GRU and Elman cells, and why."""
+    from chekhov.errors import UsageError
+    from chekhov.kernels.dispatch import chosen
+
+    try:
+        path = chosen()
+    except UsageError as error:
+        return f"none: {error.what}"
+    if not path.compiled:
+        return f"torch, for {path.why} (CHEKHOV_ISA)"
+    precisions = "float32 and bf16" if path.bf16 else "float32, and torch for bf16"
+    return f"{path.name}, for {path.why}: {precisions} (CHEKHOV_ISA)"
 
 
 def cache_bytes() -> int:

@@ -20,6 +20,7 @@ from numba.extending import intrinsic
 from platformdirs import user_cache_path
 
 import chekhov
+from chekhov.kernels.dispatch import AVX2, wanted
 
 Kernel = Callable[..., Any]
 SOURCE = Path(__file__).resolve().parent.parent
@@ -37,6 +38,17 @@ def cache_folder() -> Path:
 if not cache_folder().is_dir():
     logging.getLogger("chekhov").info("compiling kernels, once on this machine: some ten seconds")
 numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
+
+if wanted() == "avx2":  # not only our own choice of instructions: LLVM's too
+    numba.config.CPU_NAME, numba.config.CPU_FEATURES = "haswell", AVX2  # type: ignore[attr-defined]
+
+
+def target_features() -> set[str]:
+    """What Numba compiles for: this processor, or what its own settings say."""
+    from numba.core.registry import cpu_target
+
+    features = cpu_target.target_context.codegen().magic_tuple()[2]
+    return {feature[1:] for feature in features.split(",") if feature.startswith("+")}
 
 
 def kernel(function: Kernel) -> Kernel:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch
 from torch import Tensor, nn
 
 from chekhov.errors import UsageError
 from chekhov.recurrent.cell import Cell
+from chekhov.recurrent.formulas import ACTIVATIONS
+from chekhov.recurrent.sequences import by_formula, elman_sequence, runs_here
 from chekhov.recurrent.weights import TorchCell
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 
 
 class Elman(TorchCell):
@@ -40,6 +37,11 @@ class Elman(TorchCell):
         return h, h
 
     def unroll(self, xs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        if by_formula():
+            return Cell.unroll(self, xs, state)
+        W, U, b, b_hh = self.parameters_by_letter()
+        if runs_here(xs, W):
+            return elman_sequence(xs, state, W, U, b + b_hh, activation=self.activation)
         if self.activation == "sigmoid":
             return Cell.unroll(self, xs, state)
         outputs, last = self.weights(xs, state[None].contiguous())

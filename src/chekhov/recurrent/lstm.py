@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from chekhov.recurrent.sequences import by_formula, lstm_sequence, runs_here, torch_is_faster
 from chekhov.recurrent.weights import TorchCell
 
 
@@ -50,5 +51,11 @@ class LSTM(TorchCell):
         return h, LSTMState(h, c)
 
     def unroll(self, xs: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        if by_formula():
+            return super().unroll(xs, state)
+        W, U, b_ih, b_hh = self.parameters_by_letter()
+        if runs_here(xs, W) and not torch_is_faster(self.hidden_size):
+            outputs, h, c = lstm_sequence(xs, state.h, state.c, W, U, b_ih + b_hh)
+            return outputs, LSTMState(h, c)
         outputs, (h, c) = self.weights(xs, (state.h[None].contiguous(), state.c[None].contiguous()))
         return outputs, LSTMState(h[0], c[0])

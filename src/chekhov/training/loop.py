@@ -123,6 +123,7 @@ def train_loop(
     Raises TrainingError at the first loss or gradient that is not finite, naming the step; the best model stays.
     """
     plan.check()
+    warm_up(model, plan.precision)
     streams = Streams(train_ids, batch_size=plan.batch_size, sequence_length=plan.sequence_length, seed=plan.seed)
 
     def measures(loss: float) -> dict[str, float]:
@@ -175,6 +176,16 @@ def run_loop(
         write_log(folder, [])
     with interrupts() as interrupted:
         return run.go(interrupted)
+
+
+def warm_up(model: RecurrentLM, precision: str) -> None:
+    """One step of each cell in both precisions, so that no step of the run pays for compiling kernels."""
+    for module in model.stack.cells:
+        cell: Any = module
+        for bf16 in {False, precision == "bf16"}:  # validation is in float32
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                outputs, _ = cell.unroll(torch.zeros(1, 1, cell.input_size), cell.initial_state(1))
+            torch.autograd.grad(outputs.float().sum(), list(cell.parameters()), allow_unused=True)
 
 
 class _Run:

@@ -1,0 +1,167 @@
+"""The recurrent kernels beside torch.nn: one process, interleaved, CPU seconds, medians with quartiles.
+
+    python benchmarks/kernels.py                  two minutes
+    python benchmarks/kernels.py --rounds 31      steadier
+    python benchmarks/kernels.py --peak           what the processor multiplies at most, and the kernels' share of it
+
+A row is forward, backward and all gradients of one layer (or of one training step of a character model). Above 1 we are
+faster. bf16 is PyTorch's autocast for both sides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from machine import machine
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from chekhov import nn
+from chekhov.batches.streams import Batch
+from chekhov.kernels import dispatch
+from chekhov.recurrent import elman, gru, lstm
+from chekhov.recurrent.language_model import RecurrentLM
+from chekhov.training.objectives import next_token
+from chekhov.training.optimisers import clip
+
+SHAPES = {
+    "H512 B8 T64 I128": (8, 64, 128, 512),
+    "H256 B32 T128 I256": (32, 128, 256, 256),
+    "H650 B20 T35": (20, 35, 650, 650),
+}
+PEAK_SIZES = ((8, 512), (8, 256))  # rows, K
+
+
+def interleaved(functions: list[Callable[[], None]], rounds: int) -> list[list[float]]:
+    times: list[list[float]] = [[] for _ in functions]
+    for turn in range(rounds + 1):
+        for taken, function in zip(times, functions):
+            start = time.process_time()
+            function()
+            if turn:  # the first warms up, and compiles
+                taken.append(time.process_time() - start)
+    return times
+
+
+def report(name: str, dtype: str, theirs: list[float], ours: list[float], work: float = 0.0) -> None:
+    ratios = [a / b for a, b in zip(theirs, ours)]
+    low, _, high = statistics.quantiles(ratios, n=4)
+    speed = f"{work / statistics.median(ours) / 1e9:5.0f} GFLOP/s" if work else ""
+    print(
+        f"{name:<42}{dtype:<9}{statistics.median(theirs) * 1e3:8.2f} ms{statistics.median(ours) * 1e3:8.2f} ms"
+        f"  {statistics.median(ratios):5.2f}x ({low:.2f} to {high:.2f})  {speed}",
+        flush=True,
+    )
+
+
+def layer(module: Any, xs: Any, bf16: bool) -> Callable[[], None]:
+    def run() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            outputs, _ = module(xs)
+        (outputs if isinstance(outputs, torch.Tensor) else outputs.data).float().sum().backward()
+
+    return run
+
+
+def layers(rounds: int) -> None:
+    for name, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1)):
+        for shape, (B, T, I, H) in SHAPES.items():
+            theirs = getattr(torch.nn, name)(I, H, batch_first=True)
+            ours = getattr(nn, name)(I, H, batch_first=True)
+            ours.load_state_dict(theirs.state_dict())
+            xs = torch.randn(B, T, I, requires_grad=True)
+            for bf16 in (False, True):
+                pair = [layer(theirs, xs, bf16), layer(ours, xs, bf16)]
+                dtype = "bf16" if bf16 else "float32"
+                report(f"{name} {shape}", dtype, *interleaved(pair, rounds), 6.0 * B * T * gates * H * (I + H))
+
+
+def packed(rounds: int) -> None:
+    lengths = torch.linspace(15, 100, 32).long()
+    for bf16 in (False, True):
+        theirs, ours = torch.nn.LSTM(256, 256), nn.LSTM(256, 256)
+        xs = pack_padded_sequence(torch.randn(100, 32, 256), lengths, enforce_sorted=False)
+        pair = [layer(theirs, xs, bf16), layer(ours, xs, bf16)]
+        report("LSTM packed, 57 % of H256 B32 T100", "bf16" if bf16 else "float32", *interleaved(pair, rounds))
+
+
+def training_step(kind: str, B: int, T: int, H: int, precision: str) -> Callable[[], None]:
+    """Embedding, cell, softmax, backward, clipping, AdamW: what `chekhov train` does."""
+    model = RecurrentLM(kind, 200, embedding_size=128, hidden_size=H)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+    ids = np.random.default_rng(0).integers(3, 200, (B, T + 1))
+    objective, batch, carry = next_token(model, precision), Batch(ids[:, :-1].copy(), ids[:, 1:].copy(), False), None
+
+    def step() -> None:
+        nonlocal carry
+        loss, carry = objective(batch, carry)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        clip(model, norm=1.0, value=None)
+        optimiser.step()
+
+    return step
+
+
+def steps(rounds: int) -> None:
+    for kind, module in (("lstm", lstm), ("gru", gru), ("elman", elman)):
+        runs_here = module.runs_here
+        for B, T, H in ((8, 64, 512), (16, 64, 256)):
+            for precision in ("float32", "bf16"):
+                step, twin = (training_step(kind, B, T, H, precision) for _ in range(2))
+
+                def by_torch(step: Callable[[], None] = step, module: Any = module) -> None:
+                    module.runs_here = lambda *_: False
+                    step()
+
+                def by_us(step: Callable[[], None] = twin, module: Any = module, here: Any = runs_here) -> None:
+                    module.runs_here = here
+                    step()
+
+                report(f"training step {kind} H{H} B{B} T{T}", precision, *interleaved([by_torch, by_us], rounds))
+
+
+def peak(rounds: int) -> None:
+    """GFLOP/s of the product alone, 8 rows by 32 columns from the first cache: the limit of every kernel here."""
+    from chekhov.kernels.jit import kernel
+    from chekhov.kernels.matmul_kernels import tile_8
+
+    global tile  # a kernel that closes over another is compiled in every process
+    tile = tile_8
+    run = kernel(many_tiles)
+    for dtype in (np.float32, np.uint16):
+        for _, K in PEAK_SIZES:
+            a, panel, out = np.zeros(8 * (K + 32), dtype), np.zeros(K * 32, dtype), np.zeros(256, np.float32)
+            (taken,) = interleaved([lambda a=a, panel=panel, out=out, K=K: run(a, panel, out, K, 20_000)], rounds)
+            name = "float32" if dtype == np.float32 else "bf16"
+            print(f"peak {name}, K {K}: {2 * 8 * 32 * K * 20_000 / min(taken) / 1e9:.0f} GFLOP/s")
+
+
+def many_tiles(a: Any, panel: Any, out: Any, K: Any, times: Any) -> None:
+    for _ in range(times):
+        tile(a, 0, K + 32, panel, 0, K, out, 0, 32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--peak", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    path = dispatch.chosen()
+    print(f"{machine()}; one thread; kernels: {path.name}, for {path.why}")
+    if options.peak:
+        peak(options.rounds)
+    print(f"{'':<42}{'dtype':<9}{'torch':>11}{'ours':>11}  ratio (quartiles)")
+    layers(options.rounds)
+    packed(options.rounds)
+    steps(options.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The LSTM over whole sequences by our own kernels, as one differentiable function of PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chekhov.recurrent import lstm_kernels
+from chekhov.recurrent.formulas import lstm_formula, through_formula
+from chekhov.recurrent.matrices import (
+    LANES,
+    PANEL,
+    ROWS,
+    Projection,
+    by_rows,
+    column_panels,
+    flat,
+    interleave,
+    pad,
+    row_panels,
+    separate,
+    up,
+    weight_gradients,
+)
+from chekhov.recurrent.workspace import take
+
+
+class LSTMSequence(torch.autograd.Function):
+    """`lstm_formula` by kernels. In bfloat16 weights, inputs, gates and hidden states are rounded, sums are not."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        xs: Tensor,
+        h: Tensor,
+        c: Tensor,
+        W: Tensor,
+        U: Tensor,
+        b: Tensor,
+        lengths: Tensor | None,
+        reverse: bool,
+        bf16: bool,
+        time_first: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        B, T, H = len(h), xs.shape[0 if time_first else 1], h.shape[1]
+        b_line, t_line = (1, B) if time_first else (T, 1)
+        dtype = torch.bfloat16 if bf16 else torch.float32
+        units = up(H, PANEL if bf16 else LANES)
+        bias = interleave(pad(b.view(4, H), 4, units), LANES).reshape(-1).float()
+        projection = Projection(xs, W, 4, units, LANES, bf16=bf16)
+        gates = projection.forward()
+        U_padded = take(4, units, units, dtype=dtype).copy_(pad(U.view(4, H, H), 4, units, units))
+        h_last, c_last = (pad(state.float(), B, units).clone() for state in (h, c))
+        c_start = c_last.clone()
+        cells, outputs = take(B * T, units), take(*xs.shape[:2], units, dtype=dtype)
+        previous = take(B * T, units, dtype=dtype)
+        ends = torch.full((B,), T) if lengths is None else lengths
+        arrays = [
+            flat(a) for a in (gates, bias, column_panels(U_padded, LANES), h_last, c_last, cells, outputs, previous)
+        ]
+
+        def part(first: int, last: int) -> None:
+            lstm_kernels.lstm_forward(*arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, reverse)
+
+        by_rows(part, B)
+        ctx.save_for_backward(xs, h, c, W, U, b, ends)
+        ctx.kept = projection, U_padded, gates, cells, previous, c_start
+        ctx.reverse, ctx.strides = reverse, (b_line, t_line)
+        return outputs[..., :H].contiguous(), h_last[:, :H].contiguous(), c_last[:, :H].contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        xs, h, c, W, U, b, ends = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient is to be differentiated in its turn
+            found = through_formula(lstm_formula, [xs, h, c, W, U, b], ends, ctx, gradients)
+            return (*found, None, None, None, None)
+        projection, U_padded, gates, cells, previous, c_start = ctx.kept
+        (B, H), I, units = h.shape, xs.shape[2], U_padded.shape[1]
+        T, (b_line, t_line) = xs.numel() // (B * I), ctx.strides
+        d_outputs, dh, dc = gradients
+        d_outputs = pad(d_outputs.to(gates.dtype), *xs.shape[:2], units)
+        dh, dc = (pad(d.float(), B, units).clone() for d in (dh, dc))
+        d_gates = take(*gates.shape, dtype=gates.dtype)
+        d_bias = torch.zeros(up(B, ROWS) // ROWS, 4 * units)
+        arrays = [
+            flat(a) for a in (gates, row_panels(U_padded, LANES), cells, c_start, d_outputs, d_gates, d_bias, dh, dc)
+        ]
+
+        def part(first: int, last: int) -> None:
+            lstm_kernels.lstm_backward(*arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, ctx.reverse)
+
+        by_rows(part, B)
+        dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None
+        dW, dU = weight_gradients(d_gates, [projection.lines, previous], [I, H], 4, H, LANES)
+        db = separate(d_bias.sum(0), 4, H, LANES, 1).view(-1)
+        return (dx, dh[:, :H], dc[:, :H], dW, dU, db, None, None, None, None)

@@ -1,0 +1,68 @@
+"""Where a recurrence over a whole sequence is computed: by our kernels, where they run.
+
+Numba is loaded, and kernels are compiled, when the first sequence is asked for. xs is (B, T, I), or (T, B, I) if
+``time_first``; outputs likewise.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from chekhov.kernels import dispatch
+
+
+def in_bf16() -> bool:
+    """Whether PyTorch's autocast asks for bfloat16 now."""
+    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+
+
+def runs_here(xs: Tensor, weights: Tensor) -> bool:
+    """Whether there is a kernel for xs (B, T, I) and these weights; float16 and float64 are left to PyTorch."""
+    if xs.device.type != "cpu" or weights.dtype != torch.float32 or xs.numel() == 0:
+        return False
+    path = dispatch.chosen()
+    return path.compiled and (not torch.is_autocast_enabled("cpu") or (path.bf16 and in_bf16()))
+
+
+WIDEST_FLOAT32_LSTM = 576  # units: beyond, the recurrent matrix is read from afar at every step, and oneDNN is faster
+
+
+def torch_is_faster(hidden_size: int) -> bool:
+    """Whether PyTorch's own kernel, the only good one that it has, is to be asked: a wide LSTM in float32."""
+    return hidden_size > WIDEST_FLOAT32_LSTM and not in_bf16()
+
+
+def by_formula() -> bool:
+    """Whether cells are to be unrolled by their `step`: CHEKHOV_ISA=reference."""
+    return dispatch.wanted() == "reference"
+
+
+def lstm_sequence(
+    xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
+    *, reverse: bool = False, time_first: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """`lstm_formula` by kernels, in bfloat16 under autocast."""
+    from chekhov.recurrent.lstm_sequence import LSTMSequence
+
+    return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16(), time_first)
+
+
+def gru_sequence(
+    xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, b_hh: Tensor, lengths: Tensor | None = None,
+    *, reverse: bool = False, time_first: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """`gru_formula` by kernels, in bfloat16 under autocast."""
+    from chekhov.recurrent.gru_sequence import GRUSequence
+
+    return GRUSequence.apply(xs, h, W, U, b, b_hh, lengths, reverse, in_bf16(), time_first)
+
+
+def elman_sequence(
+    xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
+    *, reverse: bool = False, time_first: bool = False, activation: str = "tanh",
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """`elman_formula` by kernels, in bfloat16 under autocast."""
+    from chekhov.recurrent.elman_sequence import ElmanSequence
+
+    return ElmanSequence.apply(xs, h, W, U, b, lengths, reverse, in_bf16(), activation, time_first)

@@ -1,0 +1,144 @@
+"""The LSTM kernels against their float64 twin, and what they promise besides: rows apart, threads, second gradients."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from chekhov.kernels import dispatch, reference
+from chekhov.recurrent import workspace
+from chekhov.recurrent.formulas import lstm_formula
+from chekhov.recurrent.lstm import LSTM, LSTMState
+from chekhov.recurrent.lstm_sequence import LSTMSequence
+
+pytestmark = pytest.mark.skipif(not dispatch.chosen().compiled, reason=f"no kernels: {dispatch.chosen().why}")
+BF16 = [False, pytest.param(True, marks=pytest.mark.skipif(not dispatch.chosen().bf16, reason="no bfloat16"))]
+SHAPES = [(1, 1, 1, 1), (3, 5, 7, 9), (8, 4, 16, 32), (13, 6, 65, 50), (20, 3, 20, 48), (17, 2, 33, 16)]  # B, T, I, H
+
+
+def weights(B: int, T: int, I: int, H: int) -> list[Tensor]:
+    """xs, h, c, W, U, b in float64, at the size that a net has."""
+    torch.manual_seed(B * T + H)
+    shapes = [(B, T, I), (B, H), (B, H), (4 * H, I), (4 * H, H), (4 * H,)]
+    scales = [1.0, 0.5, 0.5, I**-0.5, H**-0.5, 0.3]
+    return [scale * torch.randn(*shape, dtype=torch.float64) for shape, scale in zip(shapes, scales)]
+
+
+def poison() -> None:
+    """Memory that is to be used again holds NaN, so that what a kernel leaves unwritten is seen."""
+    for buffers in workspace.WORKSPACE.buffers.values():
+        for place in range(len(buffers)):
+            if sys.getrefcount(buffers[place][0]) == 2:
+                buffers[place][0][:] = 0xFF
+
+
+def gradients(function: Any, tensors: list[Tensor], mixes: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    inputs = [tensor.detach().requires_grad_() for tensor in tensors]
+    found = function(*inputs)
+    poison()
+    return list(found), list(torch.autograd.grad(found, inputs, [m.to(f.dtype) for m, f in zip(mixes, found)]))
+
+
+@pytest.mark.parametrize("bf16", BF16)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_outputs_and_gradients_equal_the_twin(shape: tuple[int, int, int, int], reverse: bool, bf16: bool) -> None:
+    B, T, _, H = shape
+    tensors = weights(*shape)
+    for lengths in (torch.full((B,), T), torch.randint(0, T + 1, (B,))):
+        mixes = [torch.randn(B, T, H), torch.randn(B, H), torch.randn(B, H)]
+        plain, ends = [t.numpy() for t in tensors], lengths.numpy()
+        expected = reference.lstm(*plain, ends, reverse=reverse)
+        slopes = reference.lstm_gradients(*plain, ends, *(m.double().numpy() for m in mixes), reverse=reverse)
+        poison()
+        found, slope = gradients(
+            lambda *inputs, ends=lengths: LSTMSequence.apply(*inputs, ends, reverse, bf16),
+            [t.float() for t in tensors],
+            mixes,
+        )
+        for one, other in zip(found, expected):
+            np.testing.assert_allclose(one.detach().float(), other, atol=2e-2 if bf16 else 2e-6)
+        for one, other in zip(slope, slopes):
+            error = np.linalg.norm(one.float().numpy() - other)
+            assert error <= (2e-2 if bf16 else 2e-6) * max(np.linalg.norm(other), 1e-3)
+
+
+def test_the_twin_has_the_gradients_of_its_own_formula() -> None:
+    tensors = weights(3, 5, 4, 6)
+    mixes, lengths = [torch.randn(3, 5, 6).double(), torch.randn(3, 6).double(), torch.randn(3, 6).double()], [5, 0, 3]
+    _, slope = gradients(lambda *inputs: lstm_formula(*inputs, torch.tensor(lengths), reverse=True), tensors, mixes)
+    plain = [t.numpy() for t in tensors]
+    expected = reference.lstm_gradients(*plain, lengths, *(m.numpy() for m in mixes), reverse=True)
+    for one, other in zip(slope, expected):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("bf16", BF16)
+def test_rows_depend_neither_on_their_batch_nor_on_the_threads(bf16: bool) -> None:
+    xs, h, c, W, U, b = (t.float() for t in weights(37, 4, 12, 40))
+    whole = LSTMSequence.apply(xs, h, c, W, U, b, None, False, bf16)
+    for first, last in [(0, 1), (3, 5), (0, 15), (7, 23), (20, 37)]:
+        part = LSTMSequence.apply(xs[first:last], h[first:last], c[first:last], W, U, b, None, False, bf16)
+        for one, other in zip(part, whole):
+            if bf16:  # PyTorch multiplies the inputs there, and sums in another order for another number of rows
+                torch.testing.assert_close(one.float(), other[first:last].float(), atol=2e-2, rtol=0)
+            else:
+                assert torch.equal(one, other[first:last])
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        for one, other in zip(LSTMSequence.apply(xs, h, c, W, U, b, None, False, bf16), whole):
+            assert torch.equal(one, other)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_gradient_can_be_differentiated() -> None:
+    tensors = [t.float().requires_grad_() for t in weights(3, 4, 5, 6)]
+
+    def penalty(function: Any) -> list[Tensor]:
+        outputs, h, c = function(*tensors)
+        first = torch.autograd.grad((outputs**2).sum() + h.sum() + c.sum(), tensors, create_graph=True)
+        return list(torch.autograd.grad(sum((g**2).sum() for g in first), tensors))
+
+    ours = penalty(lambda *inputs: LSTMSequence.apply(*inputs, None, False, False))
+    for one, other in zip(ours, penalty(lstm_formula)):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_a_graph_that_is_kept_gives_the_same_gradient_again() -> None:
+    xs, *rest = (t.float().requires_grad_() for t in weights(9, 4, 5, 20))
+    loss = LSTMSequence.apply(xs, *rest, None, False, False)[0].square().sum()
+    (first,) = torch.autograd.grad(loss, xs, retain_graph=True)
+    (second,) = torch.autograd.grad(loss, xs)
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("bf16", BF16)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_not_finite_stays_in_its_row(bad: float, bf16: bool) -> None:
+    xs, h, c, W, U, b = (t.float() for t in weights(9, 4, 5, 20))
+    xs[2, 1, 0] = bad
+    outputs, _, _ = LSTMSequence.apply(xs, h, c, W, U, b, None, False, bf16)
+    expected, _, _ = lstm_formula(xs, h, c, W, U, b)
+    assert torch.equal(outputs.isnan(), expected.isnan())
+    assert outputs[3].isfinite().all()
+
+
+def test_the_cell_runs_on_the_kernels_in_float32_and_under_autocast() -> None:
+    torch.manual_seed(0)
+    cell = LSTM(5, 20)
+    xs, state = torch.randn(3, 7, 5), LSTMState(torch.randn(3, 20), torch.randn(3, 20))
+    outputs, _ = cell.unroll(xs, state)
+    assert outputs.grad_fn is not None
+    expected, _ = super(LSTM, cell).unroll(xs, state)
+    torch.testing.assert_close(outputs, expected, atol=2e-6, rtol=0)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded, _ = cell.unroll(xs, state)
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), expected, atol=2e-2, rtol=0)

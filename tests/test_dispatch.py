@@ -1,0 +1,79 @@
+"""Which kernels are chosen, in processes of their own: by the processor, by Numba's target, by CHEKHOV_ISA."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from chekhov.kernels import dispatch
+
+PROGRAM = """
+import torch
+from chekhov import nn
+from chekhov.kernels import dispatch
+from chekhov.recurrent.formulas import elman_formula, gru_formula, lstm_formula
+torch.manual_seed(0)
+for bf16 in (False, True):
+    for name in ("LSTM", "GRU", "RNN"):
+        module, twin = getattr(nn, name)(9, 40), getattr(torch.nn, name)(9, 40)
+        twin.load_state_dict(module.state_dict())
+        xs = torch.randn(5, 11, 9)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            found, expected = module(xs)[0].float(), twin(xs)[0].float()
+        torch.testing.assert_close(found, expected, atol=3e-2 if bf16 else 1e-5, rtol=0)
+        found.square().sum().backward()
+        expected.square().sum().backward()
+        for one, other in zip(module.parameters(), twin.parameters()):
+            error = float((one.grad - other.grad).norm() / other.grad.norm())
+            assert error < (3e-2 if bf16 else 1e-5), error
+print("PATH", *dispatch.chosen()[:2])
+"""
+
+
+def run(**settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "CHEKHOV_ISA"} | settings
+    return subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=200, env=environment)
+
+
+def path_of(**settings: str) -> tuple[str, bool]:
+    result = run(**settings)
+    assert result.returncode == 0, result.stderr
+    name, bf16 = result.stdout.rpartition("PATH ")[2].split()
+    return name, bf16 == "True"
+
+
+@pytest.mark.parametrize("name", ["avx2", "torch", "reference"])
+def test_each_path_computes_the_same(name: str) -> None:
+    if name == "avx2" and not dispatch.chosen().compiled:
+        pytest.skip("no AVX2")
+    assert path_of(CHEKHOV_ISA=name) == (name, False)
+
+
+def test_a_lesser_processor_never_compiles_what_it_lacks() -> None:
+    """LLVM ends the process at an instruction that its target does not have: here it is the target that is changed."""
+    haswell = path_of(NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=dispatch.AVX2)
+    assert haswell == ("avx2", False)
+    assert path_of(NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="") == ("torch", False)
+    if dispatch.chosen().name == "avx512":
+        skylake = dispatch.AVX2 + ",+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl"
+        assert path_of(NUMBA_CPU_NAME="skylake-avx512", NUMBA_CPU_FEATURES=skylake) == ("avx512", False)
+
+
+def test_a_name_that_is_none_is_told() -> None:
+    result = run(CHEKHOV_ISA="mmx")
+    assert "E-ISA-001" in result.stderr or "CHEKHOV_ISA=mmx" in result.stderr
+
+
+def test_doctor_says_what_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chekhov.cli.doctor import kernels
+
+    assert dispatch.chosen().why in kernels()
+    monkeypatch.setenv("CHEKHOV_ISA", "mmx")
+    dispatch.chosen.cache_clear()
+    try:
+        assert "mmx" in kernels()
+    finally:
+        dispatch.chosen.cache_clear()
