@@ -36,7 +36,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "installing the development tools ..."
-	@$(RUN)/pip install --quiet -c constraints.txt -e ".[all]" "pytest>=8" "pytest-xdist>=3.5" "hypothesis>=6.100" "ruff>=0.6" "mypy>=1.11" "markovify>=0.9.4"
+	@$(RUN)/pip install --quiet -c constraints.txt -e ".[all]" "pytest>=8" "pytest-xdist>=3.5" "hypothesis>=6.100" "ruff>=0.6" "mypy>=1.11" "markovify>=0.9.4" "expecttest>=0.2"
 	@touch $@
 
 figures: $(VENV)/installed-dev
