@@ -75,10 +75,13 @@ seconds.
 ![Loss by length of context, and planted rifles](memory.svg)
 
 A Markov chain knows its last k words and not one more: that is its definition, and what the measurement finds. The
-verb that must come in the last act hangs on a thing eight and more words back; beyond its order the n-gram guesses, one
-time in eight rightly. A net may carry the thing in its state for as long as it likes. Whether it does is learnt: the
-Elman net has lost it after some words, since its gradient has vanished before it came there; gates keep it longer.
-Windows of 32 words in training bring no gradient across 32 words, those of 256 do.
+verb that must come in the last act hangs on a thing eight to twenty words back; beyond its order the n-gram guesses,
+one time in eight rightly. A net may carry the thing in its state for as long as it likes; whether it does is learnt.
+
+No rifle of the training text hangs for longer than some twenty words: what nets do at 32 and beyond they were never
+taught, and by one seed of a short run. The Elman net, whose gradient fades, learns the twenty words and little more;
+gates carry the thing on. Windows of 32 words cover all that there is to learn; those of 256 bring the gradient farther
+but leave fewer steps in the same time, and here that costs more than it gains.
 
 *Reach* is not *use*: a net's state changes a little with a word of long ago. The *horizon* tells what is of use: from
 there on more context gains no more than a hundredth of a nat a token.
@@ -86,10 +89,14 @@ there on more context gains no more than a hundredth of a nat a token.
 ## Что она помнит?
 
 Марковская цепь помнит k последних слов и больше ни одного: так она определена, и то же показывает измерение. Глагол
-последнего акта зависит от вещи, названной восемью и более словами раньше; дальше своего порядка n-граммная модель
-угадывает, в одном случае из восьми верно. Сеть может нести вещь в скрытом состоянии сколько угодно. Несёт ли она её,
-зависит от обучения: сеть Элмана теряет её через несколько слов, потому что градиент затухает раньше; вентили держат
-её дольше. Окна обучения в 32 слова не пропускают градиент дальше 32 слов, окна в 256 слов пропускают.
+последнего акта зависит от вещи, названной за восемь-двадцать слов до него; дальше своего порядка n-граммная модель
+угадывает, в одном случае из восьми верно. Сеть может нести вещь в скрытом состоянии сколько угодно; несёт ли она её,
+зависит от обучения.
+
+В обучающем тексте ружьё не висит дольше двадцати слов: тому, что сети делают на 32 словах и дальше, их не учили, и
+это один короткий запуск. Сеть Элмана, чей градиент затухает, выучивает двадцать слов и немногим больше; вентили несут
+вещь дальше. Окна в 32 слова вмещают всё, чему здесь можно научиться; окна в 256 слов ведут градиент дальше, но
+оставляют меньше шагов за то же время, и здесь это стоит больше, чем даёт.
 
 *Reach*: самое дальнее слово, замена которого меняет предсказание. *Horizon*: контекст, длиннее которого брать
 незачем: выигрыш меньше сотой доли ната на слово. Столбцы d: через столько слов после ружья верный глагол вероятнее
