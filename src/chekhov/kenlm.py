@@ -135,7 +135,14 @@ class Model:
         table = self._table
         self._kept: list[NDArray[Any]] = [types, spellings, slots, np.ascontiguousarray(table.starts)]
         places = [table.nodes.ctypes.data, len(table.nodes), table.entries.ctypes.data, len(table.entries)]
-        places += [slots.ctypes.data, len(slots), types.ctypes.data, len(types), spellings.ctypes.data]
+        places += [
+            table.hints.ctypes.data,
+            slots.ctypes.data,
+            len(slots),
+            types.ctypes.data,
+            len(types),
+            spellings.ctypes.data,
+        ]
         places += [self._kept[3].ctypes.data, self.order, table.vocab_size.bit_length()]
         self._places = np.array(places, np.int64)
         self._address = self._places.ctypes.data

@@ -13,14 +13,15 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from chekhov.kernels.jit import inlined, kernel, lowest_one, prefetch
-from chekhov.ngram.table_kernels import bounded, bounds, find, score_text, shorter
+from chekhov.ngram.table_kernels import BUCKET, bounded, bounds, find, score_text, shorter
 from chekhov.tokens.text_kernels import BATCH, eight, equal, hash_of, up_to_32
 from chekhov.types import BOS, EOS, UNK
 
 # Places in the array of int64 that a model is: addresses and lengths.
-NODES, NODE_ROWS, ENTRIES, ENTRY_ROWS, SLOTS, SLOT_COUNT, TYPES, TYPE_COUNT, SPELLINGS, STARTS, ORDER, BITS = range(12)
-
-MOST_LANES = 8
+(
+    NODES, NODE_ROWS, ENTRIES, ENTRY_ROWS, HINTS, SLOTS, SLOT_COUNT, TYPES, TYPE_COUNT, SPELLINGS, STARTS, ORDER, BITS,
+    PLACES,
+) = range(14)  # fmt: skip
 
 
 @intrinsic
@@ -33,14 +34,15 @@ def pointer(context: Any, address: Any) -> Any:
 
 @inlined
 def arrays(model):
-    """nodes, their floats, entries, their floats, the first node of each depth, and the bits of a word."""
-    places = carray(pointer(model), 12, np.int64)
+    """nodes, their floats, entries, their floats, hints, the first node of each depth, and the bits of a word."""
+    places = carray(pointer(model), PLACES, np.int64)
     rows, entry_rows = places[NODE_ROWS], places[ENTRY_ROWS]
     return (
         carray(pointer(places[NODES]), (rows, 3), np.int32),
         carray(pointer(places[NODES]), (rows, 3), np.float32),
         carray(pointer(places[ENTRIES]), (entry_rows, 3), np.int32),
         carray(pointer(places[ENTRIES]), (entry_rows, 3), np.float32),
+        carray(pointer(places[HINTS]), entry_rows >> BUCKET, np.int16),
         carray(pointer(places[STARTS]), places[ORDER] + 1, np.int64),
         places[BITS],
     )
@@ -71,7 +73,7 @@ def word_ids(model, text, eos, ids):
 
     A batch at a time, so that none waits for memory. A hash that fits is believed only if the spelling is the same.
     """
-    places = carray(pointer(model), 12, np.int64)
+    places = carray(pointer(model), PLACES, np.int64)
     slots = carray(pointer(places[SLOTS]), (places[SLOT_COUNT], 2), np.int64)
     words = carray(pointer(places[TYPES]), (places[TYPE_COUNT], 3), np.int64)
     spellings = carray(pointer(places[SPELLINGS]), max(1, words[len(words) - 1, 2]), np.uint8)
@@ -128,19 +130,19 @@ def word_ids(model, text, eos, ids):
 @inlined
 def look_up(table, node, word):
     """(log10 p, the node after it, the order of the n-gram that it is the probability of)."""
-    nodes, node_floats, entries, entry_floats, starts, bits = table
+    nodes, node_floats, entries, entry_floats, hints, starts, bits = table
     log10_p = np.float32(0.0)
     prefetch(entries, (np.int64(word), 0))
     prefetch(nodes, (np.int64(1 + word), 0))
     suffix = np.int64(shorter(nodes, node))
     prefetch(nodes, (suffix, 0))  # on the way while the entries come
-    e = find(nodes, entries, node, word, bits)
+    e = find(nodes, entries, hints, node, word, bits)
     while e < 0:
         log10_p += node_floats[node, 1]
         node = suffix
         suffix = np.int64(shorter(nodes, node))
         prefetch(nodes, (suffix, 0))
-        e = find(nodes, entries, node, word, bits)
+        e = find(nodes, entries, hints, node, word, bits)
     order = 1
     while node >= starts[order]:
         order += 1
@@ -171,14 +173,11 @@ def score_words(model, address, length, bos, eos, ids, log10_probs, known_by):
 
     The text is ``length`` bytes at ``address``; ids and log10_probs have room for half of them and two.
     """
-    nodes, node_floats, entries, entry_floats, starts, _ = arrays(model)
+    nodes, node_floats, entries, entry_floats, hints, starts, _ = arrays(model)
     text = carray(pointer(address), length, np.uint8)
     n, order = word_ids(model, text, eos, ids), len(starts) - 1
     begin = 1 + BOS if bos and order > 1 else 0
-    lanes = min(MOST_LANES, 1 + n // (2 * order - 2)) if order > 1 else 1
-    score_text(
-        nodes, node_floats, entries, entry_floats, begin, ids[:n], order, lanes, 0, log10_probs, known_by
-    )  # fmt: skip
+    score_text(nodes, node_floats, entries, entry_floats, hints, starts, begin, ids[:n], 0, log10_probs, known_by)
     return n
 
 
@@ -199,7 +198,7 @@ def full_scores(model, address, length, bos, eos, log10_probs, orders, unknown):
     """As `score_words`, and the order of the n-gram that each is of, and whether the word is unknown."""
     ids, known_by = np.empty(len(orders), np.int32), np.empty(len(orders), np.int64)
     n = score_words(model, address, length, bos, eos, ids, log10_probs, known_by)
-    starts = arrays(model)[4]
+    starts = arrays(model)[5]
     for t in range(n):
         order = 1
         while known_by[t] >= starts[order]:

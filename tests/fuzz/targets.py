@@ -55,7 +55,7 @@ def table(data: bytes) -> None:
     """Bytes written over a table: what is refused is refused, and kernels keep inside what is not looked at."""
     model = small_table()
     arrays = {name: array.copy() for name, array in model.arrays().items()}
-    for name in ("nodes", "entries"):
+    for name in ("nodes", "entries", "hints"):
         own, data = np.frombuffer(data[: arrays[name].nbytes], np.uint8), data[arrays[name].nbytes :]
         arrays[name].view(np.uint8).reshape(-1)[: len(own)] ^= own
     try:

@@ -66,7 +66,6 @@ def arpa_blocks(table: Table, words: Sequence[str]) -> Iterator[bytes | memoryvi
     spellings = np.frombuffer(b"".join([*spelt, bytes(8)]), np.uint8)
     word_starts = np.concatenate([[0], np.cumsum([len(word) for word in spelt])])
     out = np.empty(BLOCK + 1024 + table.order * (1 + max(map(len, spelt))), np.uint8)
-    arrays = table.nodes, table.node_floats, table.entries, table.entry_floats
     depths = [*np.diff(table.starts).tolist(), 0]
     contexts = np.empty((1, 0), np.int32)
     for depth in range(table.order):
@@ -75,7 +74,7 @@ def arpa_blocks(table: Table, words: Sequence[str]) -> Iterator[bytes | memoryvi
         node, entry = int(table.starts[depth]), 0
         while node < table.starts[depth + 1]:
             node, entry, size = arpa_kernels.write_lines(
-                arrays, table.starts, depth, contexts, deeper, spellings, word_starts, node, entry, out
+                table.arrays, table.starts, depth, contexts, deeper, spellings, word_starts, node, entry, out
             )
             yield out[:size].data
         contexts = deeper

@@ -81,7 +81,7 @@ def write_lines(table, starts, depth, contexts, deeper, spellings, word_starts, 
     nodes of this depth; deeper (.., depth + 1): those of the next, which it fills. Word k is spelt
     spellings[word_starts[k] : word_starts[k + 1]], and eight bytes lie behind the last. Returns (node, entry, bytes).
     """
-    nodes, node_floats, entries, entry_floats = table
+    nodes, node_floats, entries, entry_floats, _ = table
     first, last, highest, at = starts[depth], starts[depth + 1], depth + 2 == len(starts), 0
     most = 2 * WIDEST + 16
     while node < last:

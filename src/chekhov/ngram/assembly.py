@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import ModelError
-from chekhov.ngram.table import Table, scrambled
+from chekhov.ngram.table import Table, make_hints, scrambled
 from chekhov.types import BOS, EOS
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def assemble(sections: list[Section], id_of: NDArray[np.int32], vocab_size: int,
         nodes.view(np.float32)[rows, 1] = level.log10_backoffs[has]
         if n > 1:
             nodes[rows, 2] = longest_nodes(levels, level.words[has][:, 1:], n - 1, vocab_size)
-    return Table(nodes, entries, starts)
+    return Table(nodes, entries, starts, make_hints(nodes, entries))
 
 
 def first_level(section: Section, id_of: NDArray[np.int32], vocab_size: int) -> Level:

@@ -14,7 +14,7 @@ from chekhov.files import ArrayFile
 from chekhov.kernels.threads import Progress, in_threads
 from chekhov.ngram.counting import Counts
 from chekhov.ngram.spilling import Spilled
-from chekhov.ngram.table import MOST, Ints, Table
+from chekhov.ngram.table import MOST, Hints, Ints, Table, hints_of
 from chekhov.types import BOS, EOS
 
 Sizes = NDArray[np.int64]
@@ -25,15 +25,16 @@ LARGE = 16 << 20  # bytes from which on a table goes into a file at once
 
 class MemoryStore:
     def __init__(self, starts: Sizes, node_count: int, entry_count: int):
-        self.starts, self.arrays = starts, {}  # type: Sizes, dict[str, Ints]
+        self.starts, self.arrays = starts, {}  # type: Sizes, dict[str, NDArray[Any]]
         self.arrays["nodes"] = np.empty((node_count + 1, 3), np.int32)
         self.arrays["entries"] = np.empty((entry_count, 3), np.int32)
+        self.arrays["hints"] = np.zeros(hints_of(entry_count), np.int16)
 
-    def put(self, name: str, row: int, rows: Ints) -> None:
+    def put(self, name: str, row: int, rows: Ints | Hints) -> None:
         self.arrays[name][row : row + len(rows)] = rows
 
     def table(self) -> Table:
-        return Table(self.arrays["nodes"], self.arrays["entries"], self.starts)
+        return Table(self.arrays["nodes"], self.arrays["entries"], self.starts, self.arrays["hints"])
 
 
 class FileStore:
@@ -42,13 +43,14 @@ class FileStore:
     def __init__(self, folder: Path, starts: Sizes, node_count: int, entry_count: int):
         shapes: dict[str, tuple[Any, tuple[int, ...]]] = {"starts": (np.int64, starts.shape)}
         shapes |= {"entries": (np.int32, (entry_count, 3)), "nodes": (np.int32, (node_count + 1, 3))}
+        shapes |= {"hints": (np.int16, (hints_of(entry_count),))}
         self.file = ArrayFile(folder, shapes)
         self.file.put("starts", 0, starts)
         self.put = self.file.put
 
     def table(self) -> Table:
         arrays = self.file.finish()
-        return Table(arrays["nodes"], arrays["entries"], arrays["starts"], self.file)
+        return Table(arrays["nodes"], arrays["entries"], arrays["starts"], arrays["hints"], self.file)
 
 
 def build_table(
@@ -128,7 +130,7 @@ def estimate_part(
     store: MemoryStore | FileStore,
 ) -> None:
     """Estimate a part and put it away; next_node and next_entry (order,): where each depth goes on in the table."""
-    from chekhov.ngram import smoothing_kernels
+    from chekhov.ngram import smoothing_kernels, table_kernels
 
     D, V = part.depth, len(unigrams)
     of_word = np.empty((V, 2 * D))
@@ -146,8 +148,15 @@ def estimate_part(
             next_entry, node_rows, entry_rows, table,
         )  # fmt: skip
         for d in range(1, D + 1):
-            store.put("nodes", next_node[d], out_nodes[node_rows[d] : node_rows[d] + node_sizes[d]])
-            store.put("entries", next_entry[d], out_entries[entry_rows[d] : entry_rows[d] + entry_sizes[d]])
+            own_nodes = out_nodes[node_rows[d] : node_rows[d] + node_sizes[d]]
+            own_entries = out_entries[entry_rows[d] : entry_rows[d] + entry_sizes[d]]
+            store.put("nodes", next_node[d], own_nodes)
+            store.put("entries", next_entry[d], own_entries)
+            begin, end = int(next_entry[d]), int(next_entry[d] + entry_sizes[d])
+            hints = np.zeros(hints_of(end) - hints_of(begin), np.int16)
+            firsts = np.append(own_nodes[:, 0], np.int32(end))
+            table_kernels.fill_hints(firsts, own_entries, begin, hints, V.bit_length())
+            store.put("hints", hints_of(begin), hints)
         next_node += node_sizes
         next_entry += entry_sizes
 

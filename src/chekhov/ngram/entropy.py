@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import UsageError, check_range
-from chekhov.ngram.table import Table
+from chekhov.ngram.table import Table, make_hints
 
 
 def prune_by_entropy(table: Table, *, threshold: float | None = None, size: int | None = None) -> tuple[Table, float]:
@@ -31,10 +31,9 @@ def prune_by_entropy(table: Table, *, threshold: float | None = None, size: int 
         check_range("threshold", threshold, 0.0, 1e9)
     if (threshold is None) == (size is None):
         raise UsageError("E-PRUNE-005", "--threshold and --size are two ways to say it", mend="give one of them")
-    arrays = table.nodes, table.node_floats, table.entries, table.entry_floats
     context_p, worth = np.zeros(len(table.nodes)), np.full(len(table.entries), np.inf)
     kernels.context_probs(table.nodes, table.entries, table.entry_floats, table.starts, context_p)
-    kernels.worths(*arrays, table.starts, context_p, worth)
+    kernels.worths(*table.arrays, table.starts, context_p, worth)
     least = threshold_of(worth, size, table.vocab_size) if threshold is None else math.log1p(threshold)
     new_nodes = np.empty(len(table.nodes) - 1, np.int64)
     kept = np.zeros((2, table.order), np.int64)
@@ -43,10 +42,11 @@ def prune_by_entropy(table: Table, *, threshold: float | None = None, size: int 
     nodes = np.full((starts[-1] + 1, 3), -1, np.int32)
     entries = np.empty((kept[0].sum(), 3), np.int32)
     nodes[-1, 1:] = 0
-    pruned = Table(nodes, entries, starts)
-    new_arrays = nodes, pruned.node_floats, entries, pruned.entry_floats
-    kernels.rebuild(*arrays, table.starts, worth, least, new_nodes, new_arrays)
-    kernels.set_backoffs(*new_arrays)
+    new_arrays = nodes, nodes.view(np.float32), entries, entries.view(np.float32)
+    old_arrays = table.nodes, table.node_floats, table.entries, table.entry_floats
+    kernels.rebuild(*old_arrays, table.starts, worth, least, new_nodes, new_arrays)
+    pruned = Table(nodes, entries, starts, make_hints(nodes, entries))
+    kernels.set_backoffs(*pruned.arrays)
     return pruned, math.expm1(least)
 
 

@@ -33,7 +33,7 @@ def context_probs(nodes, entries, entry_floats, starts, p):
 
 
 @kernel
-def worths(nodes, node_floats, entries, entry_floats, starts, context_p, worth):
+def worths(nodes, node_floats, entries, entry_floats, hints, starts, context_p, worth):
     """worth (E,): how many nats a word more the text costs if an n-gram is left to back off (Stolcke 1998).
 
     That of an n-gram is at least that of every longer one that begins with it: it cannot go before them.
@@ -46,7 +46,7 @@ def worths(nodes, node_floats, entries, entry_floats, starts, context_p, worth):
             suffix = shorter(nodes, node)
             left, left_below = 1.0, 1.0  # the share of words that were not seen, here and in the shorter context
             for e in range(begin, end):
-                log10_q, _, _ = step(nodes, node_floats, entries, entry_floats, suffix, entries[e, 0], bits)
+                log10_q, _, _ = step(nodes, node_floats, entries, entry_floats, hints, suffix, entries[e, 0], bits)
                 worth[e] = power(log10_q)
                 left -= power(entry_floats[e, 1])
                 left_below -= worth[e]
@@ -111,14 +111,14 @@ def rebuild(nodes, node_floats, entries, entry_floats, starts, worth, threshold,
 
 
 @kernel
-def set_backoffs(nodes, node_floats, entries, entry_floats):
+def set_backoffs(nodes, node_floats, entries, entry_floats, hints):
     """The back-off of every node but the empty one, shorter contexts first: (1 - sum p) / (1 - sum p')."""
     bits = word_bits(nodes)
     for node in range(1, len(nodes) - 1):
         suffix = shorter(nodes, node)
         left, left_below = 1.0, 1.0
         for e in range(nodes[node, 0], nodes[node + 1, 0]):
-            log10_q, _, _ = step(nodes, node_floats, entries, entry_floats, suffix, entries[e, 0], bits)
+            log10_q, _, _ = step(nodes, node_floats, entries, entry_floats, hints, suffix, entries[e, 0], bits)
             left -= power(entry_floats[e, 1])
             left_below -= power(log10_q)
         if left > 1e-9 and left_below > 1e-9:

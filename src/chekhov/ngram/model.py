@@ -27,11 +27,10 @@ MAX_ORDER = 16
 LN10 = np.float32(math.log(10))
 MAX_VOCAB_SIZE = 1 << 31
 BYTES_OF_A_TARGET = 80  # while it is counted, at order 5
-LONG = 1000  # tokens of one row that are worth cutting into pieces
-LAYOUT = 2  # of the arrays in a folder; 1 had its words in rising order
+LONG = 8  # tokens of a row that are worth looking up side by side
+LAYOUT = 3  # of the arrays in a folder; 1 had its words in rising order, 2 no hints
 MANY = 256  # entries of a node that are worth sorting
-LANES = 16  # into so many
-NO_NODES = np.empty((0, 0), np.int64)
+NO_NODES = np.empty(0, np.int64)
 
 
 class NGramState(NamedTuple):
@@ -59,7 +58,9 @@ class NGram:
         from chekhov.ngram import table_kernels
 
         words = as_words(tokens, self.vocab_size)
-        return NGramState(table_kernels.advance_rows(self.table.nodes, self.table.entries, state.node, words))
+        return NGramState(
+            table_kernels.advance_rows(self.table.nodes, self.table.entries, self.table.hints, state.node, words)
+        )
 
     def log_probs(self, state: NGramState) -> LogProbs:
         from chekhov.ngram import table_kernels
@@ -86,9 +87,10 @@ class NGram:
 
         words, node = as_words(ids, self.vocab_size), state.node.copy()
         log10_probs = np.zeros(words.shape, np.float32)
-        known_by = np.zeros(words.shape, np.int64) if orders else NO_NODES
-        if len(words) == 1 and words.shape[1] >= LONG:
-            node[0] = self.score_sentences(node[0], words[0], log10_probs[0], known_by.reshape(-1))
+        known_by = np.zeros(words.shape, np.int64) if orders else NO_NODES.reshape(0, 0)
+        if words.shape[1] >= LONG:
+            for b in range(len(words)):
+                node[b] = self.score_sentences(node[b], words[b], log10_probs[b], known_by[b] if orders else NO_NODES)
         else:
             table_kernels.score_rows(*self._arrays(), node, words, log10_probs, known_by)
         return log10_probs, NGramState(node), known_by
@@ -101,7 +103,7 @@ class NGram:
 
         return int(
             table_kernels.score_text(
-                *self._arrays(), node, words, self.order, LANES, self._begin, log10_probs, known_by
+                *self._arrays(), self.table.starts, node, words, self._begin, log10_probs, known_by
             )
         )
 
@@ -144,8 +146,7 @@ class NGram:
         return self.table.log10_probs[: self.vocab_size].copy()
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
-        table = self.table
-        return table.nodes, table.node_floats, table.entries, table.entry_floats
+        return self.table.arrays
 
     @property
     def _begin(self) -> int:
@@ -169,7 +170,8 @@ class NGram:
         return {**sizes, "smoothing": self.smoothing, "layout": LAYOUT}
 
     def arrays(self) -> Arrays:
-        return {"nodes": self.table.nodes, "entries": self.table.entries, "starts": self.table.starts}
+        table = self.table
+        return {"nodes": table.nodes, "entries": table.entries, "starts": table.starts, "hints": table.hints}
 
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> NGram:
@@ -177,9 +179,10 @@ class NGram:
         order, V, smoothing = checked_sizes(sizes, least_order=1)
         if sizes.get("layout") != LAYOUT:
             raise damaged(f"they are in layout {sizes.get('layout')}, this version reads layout {LAYOUT}")
-        if set(arrays) != {"nodes", "entries", "starts"}:
-            raise damaged("nodes, entries and starts are expected")
-        return cls(check_table(Table(arrays["nodes"], arrays["entries"], arrays["starts"]), order, V), smoothing)
+        if set(arrays) != {"nodes", "entries", "starts", "hints"}:
+            raise damaged("nodes, entries, starts and hints are expected")
+        table = Table(arrays["nodes"], arrays["entries"], arrays["starts"], arrays["hints"])
+        return cls(check_table(table, order, V), smoothing)
 
 
 def as_words(ids: Ids, vocab_size: int) -> NDArray[np.int32]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import count_ones, highest_one, inlined, kernel, load_64, lowest_one, prefetch
-from chekhov.ngram.table_kernels import NEAR, find, first_look, is_deeper, scrambled, shorter
+from chekhov.ngram.table_kernels import find, is_deeper, scrambled, shorter
 from chekhov.ngram.table_kernels import word_bits as bits_of_words
 from chekhov.types import BOS, EOS
 
 COUNT, RECORDS, WIDTH, ENDS, SAMPLES = range(5)  # columns of the layout of a level
 EACH = 64  # one sample for so many nodes
 CODE_BITS = 8
+NEAR = 8  # records that are looked at one by one where the first guess was not right
 SMALL = 6  # records that are looked through one by one
 LANES = 16  # rows that are read in turns
 ROW, PLACE, STAGE, LEVEL, LOW, HIGH, LOOK, LENGTH, NODE = range(9)  # where a lane stands
@@ -79,8 +80,14 @@ def children(ends, first, last, sample, node, most):
 
 
 @inlined
+def first_look(low, high, place, bits):
+    """Where among the records low ... high a place most likely is."""
+    return low + ((place * (high - low)) >> bits)
+
+
+@inlined
 def narrow(records, at, width, word_bits, low, high, look, place):
-    """`table_kernels.narrow` over packed records."""
+    """Look at a record and those near it: (low, high) that the search is now confined to, and where to look next."""
     here = scrambled(field(records, at + look * width, 0, word_bits), word_bits)
     if here < place:
         last, look = min(high, look + NEAR), look + 1
@@ -224,7 +231,7 @@ def score_rows(table, context, backoffs, lengths, ids, after_eos, log10_probs):
 
 
 @kernel
-def read_backwards(nodes, entries, starts, first_words, suffixes):
+def read_backwards(nodes, entries, hints, starts, first_words, suffixes):
     """Of each n-gram of a table: its first word, and the entry of the n-gram without it, -1 if there is none."""
     bits = bits_of_words(nodes)
     first = np.zeros(len(nodes), np.int32)  # the first word of each context
@@ -237,7 +244,7 @@ def read_backwards(nodes, entries, starts, first_words, suffixes):
                 first_words[e] = word if depth == 0 else first[node]
                 suffixes[e] = -1
                 if depth > 0 and whole:
-                    suffixes[e] = find(nodes, entries, suffix, word, bits)
+                    suffixes[e] = find(nodes, entries, hints, suffix, word, bits)
                 child = 1 + word if depth == 0 else entries[e, 2]
                 if is_deeper(child, depth, starts):
                     first[child] = first_words[e]
@@ -255,13 +262,13 @@ def gather_backoffs(nodes, node_floats, entries, starts, log10_backoffs):
 
 
 @kernel
-def find_entries(nodes, entries, starts, grams, found):
+def find_entries(nodes, entries, hints, starts, grams, found):
     """The entry of each n-gram (count, n), -1 for those that are not there."""
     bits, n = bits_of_words(nodes), grams.shape[1]
     for i in range(len(grams)):
         node, e = np.int64(0), np.int64(-1)
         for k in range(n):
-            e = find(nodes, entries, node, grams[i, k], bits)
+            e = find(nodes, entries, hints, node, grams[i, k], bits)
             if e < 0 or k == n - 1:
                 break
             node = np.int64(1 + grams[i, k] if k == 0 else entries[e, 2])

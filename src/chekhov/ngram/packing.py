@@ -19,7 +19,7 @@ def pack(table: Table) -> PackedTable:
 
     V, N = table.vocab_size, table.order
     first_words, suffixes = np.empty(len(table.entries), np.int32), np.empty(len(table.entries), np.int64)
-    kernels.read_backwards(table.nodes, table.entries, table.starts, first_words, suffixes)
+    kernels.read_backwards(table.nodes, table.entries, table.hints, table.starts, first_words, suffixes)
     added = missing_suffixes(table, suffixes)
     packed = PackedTable.empty([size + len(added[n]) for n, size in enumerate(table.sizes(), start=1)], V)
     log10_backoffs = np.zeros(len(table.entries), np.float32)
@@ -70,7 +70,7 @@ def entries_of(grams: Grams, table: Table) -> Ints:
     from chekhov.ngram import packed_kernels as kernels
 
     found = np.empty(len(grams), np.int64)
-    kernels.find_entries(table.nodes, table.entries, table.starts, np.ascontiguousarray(grams), found)
+    kernels.find_entries(table.nodes, table.entries, table.hints, table.starts, np.ascontiguousarray(grams), found)
     return found
 
 
@@ -92,9 +92,8 @@ def backed_off(grams: Grams, table: Table) -> Floats:
     if len(grams) == 0:
         return np.empty(0, np.float32)
     log10_probs, known_by = np.empty(grams.shape, np.float32), np.empty((0, 0), np.int64)
-    arrays = table.nodes, table.node_floats, table.entries, table.entry_floats
     table_kernels.score_rows(
-        *arrays, np.zeros(len(grams), np.int64), np.ascontiguousarray(grams), log10_probs, known_by
+        *table.arrays, np.zeros(len(grams), np.int64), np.ascontiguousarray(grams), log10_probs, known_by
     )
     return log10_probs[:, -1]
 

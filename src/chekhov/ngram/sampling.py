@@ -60,8 +60,6 @@ class SentenceSampler:
         check_range("seed", seed, 0, (1 << 63) - 1)
         check_range("max_words", max_words, 1, LONGEST)
         check_range("threads", threads, 1, 1024)
-        table = self.table
-        arrays = table.nodes, table.node_floats, table.entries, table.entry_floats
         sums, begin = self._sums, self.begin if node is None else node
         at_once = max(LANES, ROOM // max_words)
 
@@ -69,7 +67,7 @@ class SentenceSampler:
             count = min(at_once, num - start)
             words, lengths = np.empty((count, max_words), np.int32), np.empty(count, np.int64)
             kernels.draw_sentences(
-                arrays, sums, MANY, np.uint64(seed), first + start, begin, allow_unk, LANES, words, lengths
+                self.table.arrays, sums, MANY, np.uint64(seed), first + start, begin, allow_unk, LANES, words, lengths
             )
             packed = np.empty(lengths.sum(), np.int32)
             kernels.pack(words, lengths, packed)

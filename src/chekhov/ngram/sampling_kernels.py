@@ -103,10 +103,10 @@ def first_above(log10_probs, low, high, u):
 
 
 @inlined
-def known_to(nodes, entries, path, lane, length, word, bits):
+def known_to(nodes, entries, hints, path, lane, length, word, bits):
     """The place in the path of the shortest of its contexts that knows the word, or -1."""
     i = length - 1
-    while i >= 0 and find(nodes, entries, path[lane, i], word, bits) < 0:
+    while i >= 0 and find(nodes, entries, hints, path[lane, i], word, bits) < 0:
         i -= 1
     return i
 
@@ -119,7 +119,7 @@ def draw_sentences(table, sums_of, many, seed, first, begin, allow_unk, lanes, w
     access at a time, so that one waits for memory while the others work. table: nodes, entries and both as floats;
     sums_of: what `list_large` and `fill_sums` have filled.
     """
-    nodes, node_floats, entries, entry_floats = table
+    nodes, node_floats, entries, entry_floats, hints = table
     large, firsts, sums, guides, slots = sums_of
     m, most = words.shape
     bits = word_bits(nodes)
@@ -174,7 +174,7 @@ def draw_sentences(table, sums_of, many, seed, first, begin, allow_unk, lanes, w
                 continue
             word, n = np.int64(entries[e, 0]), at[lane, LENGTH]
             stopped = at[lane, DRAWS] > DRAWS_A_WORD * (n + 1)
-            known = known_to(nodes, entries, path, lane, length, word, bits)
+            known = known_to(nodes, entries, hints, path, lane, length, word, bits)
             if known >= 0 and not stopped:
                 at[lane, PATH], at[lane, NODE] = known + 1, shorter(nodes, path[lane, known])
                 continue

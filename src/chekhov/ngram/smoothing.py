@@ -211,7 +211,9 @@ def fit_weights(parts: Parts, counts: NDArray[np.int64], valid_ids: Ids | None) 
     ids = np.asarray(valid_ids[:HELD_OUT], np.int32)
     own = np.full((order, len(ids)), -1.0)  # c(h w) / c(h) for each length of h; -1 where h was never seen
     start = 1 + BOS if order > 1 else 0
-    table_kernels.probabilities_by_order(plain.nodes, plain.entries, plain.entry_floats, plain.starts, start, ids, own)
+    table_kernels.probabilities_by_order(
+        plain.nodes, plain.entries, plain.entry_floats, plain.hints, plain.starts, start, ids, own
+    )
     weights = np.full(order, 0.5)
     for _ in range(ROUNDS):
         p = [np.full(len(ids), 1 / max(1, V - 1))]

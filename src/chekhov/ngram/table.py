@@ -15,6 +15,7 @@ from chekhov.types import BOS
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
+Hints = NDArray[np.int16]
 FIRST, BACKOFF, SUFFIX = 0, 1, 2  # columns of nodes
 WORD, LOG10_PROB, CHILD = 0, 1, 2  # columns of entries
 CHECKED_BYTES = 64 << 20
@@ -28,6 +29,13 @@ def scrambled(words: NDArray[Any], vocab_size: int) -> NDArray[np.int64]:
     return (words.astype(np.int64) + 1) * SCRAMBLE & ((1 << vocab_size.bit_length()) - 1)
 
 
+def hints_of(entries: int) -> int:
+    """How many hints there are to so many entries."""
+    from chekhov.ngram.table_kernels import BUCKET
+
+    return entries >> BUCKET
+
+
 @dataclass(frozen=True)
 class Table:
     """p(w | c) = p of the entry of w in the node of c, or, where there is none, the back-off of c times p(w | c').
@@ -37,12 +45,13 @@ class Table:
     the words that follow it, in the order of `scrambled`, so that a word is looked for where it is likely to be;
     log10 p; the node of the longest suffix of context and word that is one. Node 0 has an entry for every word, in
     their own order. Logarithms are to base 10, as in ARPA files, so that what is read is written again; they are
-    float32 whose bits stand in an int32.
+    float32 whose bits stand in an int32. hints: where a word stands in a long list of entries, see `make_hints`.
     """
 
     nodes: Ints
     entries: Ints
     starts: NDArray[np.int64]  # (order + 1,): the first node of each depth, and M
+    hints: Hints
     file: ArrayFile | None = None  # where it stands, if it was too large for memory
 
     @property
@@ -52,6 +61,11 @@ class Table:
     @property
     def vocab_size(self) -> int:
         return int(self.nodes[1, FIRST])
+
+    @property
+    def arrays(self) -> tuple[Ints, Floats, Ints, Floats, Hints]:
+        """What kernels search."""
+        return self.nodes, self.node_floats, self.entries, self.entry_floats, self.hints
 
     @cached_property
     def node_floats(self) -> Floats:
@@ -95,6 +109,16 @@ class Table:
         return [self.rows(n).stop - self.rows(n).start for n in range(1, self.order + 1)]
 
 
+def make_hints(nodes: Ints, entries: Ints) -> Hints:
+    """See `table_kernels.fill_hints`."""
+    from chekhov.ngram.table_kernels import fill_hints
+
+    hints = np.zeros(hints_of(len(entries)), np.int16)
+    if len(nodes) > 2:  # the root has none: its words stand by their number
+        fill_hints(np.ascontiguousarray(nodes[1:, FIRST]), entries, 0, hints, int(nodes[1, FIRST]).bit_length())
+    return hints
+
+
 def check_table(table: Table, order: int, vocab_size: int) -> Table:
     """``table`` if it is one of this order and vocabulary, else `ModelError`.
 
@@ -103,6 +127,8 @@ def check_table(table: Table, order: int, vocab_size: int) -> Table:
     nodes, entries, starts = table.nodes, table.entries, table.starts
     if (nodes.dtype, entries.dtype, starts.dtype) != (np.int32, np.int32, np.int64):
         raise damaged("an array is of another type")
+    if (table.hints.dtype, table.hints.shape) != (np.int16, (hints_of(len(entries)),)):
+        raise damaged("the hints are of another type or number")
     if nodes.ndim != 2 or nodes.shape[1] != 3 or entries.ndim != 2 or entries.shape[1] != 3:
         raise damaged("three columns are expected")
     M, E = len(nodes) - 1, len(entries)
@@ -136,6 +162,8 @@ def check_content(table: Table, V: int) -> None:
         raise damaged("<s> is predicted")
     if not (table.log10_backoffs < np.inf).all():
         raise damaged("a back-off is infinite or NaN")
+    if (make_hints(nodes, entries) != table.hints).any():
+        raise damaged("the hints lead astray")
 
 
 def damaged(what: str) -> ModelError:

@@ -7,9 +7,10 @@ import numpy as np
 from chekhov.kernels.jit import inlined, kernel, prefetch
 from chekhov.types import EOS
 
-PLACE, STOP, WANTED, NODE, LOOK, LOW, HIGH = range(7)  # where a lane of `score_text` stands
-LINE = 5  # entries in a cache line
-NEAR = 8  # entries that are looked at one by one where the first guess was not right
+WINDOW = 8  # entries that are looked at one by one
+BUCKET = 1  # bits: there are 2^BUCKET entries to a hint
+NO_HINT = -(1 << 15)
+BATCH = 32  # words that are looked up side by side
 SCRAMBLE = 0x9E3779B1  # odd, so that every word keeps a place of its own; near 2^32 times the golden ratio
 UNSCRAMBLE = pow(SCRAMBLE, -1, 1 << 32)
 NOTHING = -1
@@ -58,66 +59,89 @@ def scrambled(word, bits):
 
 
 @inlined
-def first_look(low, high, place, bits):
-    """Where among the entries low ... high a place most likely is."""
-    return low + ((place * (high - low)) >> bits)
+def bucket(entries, hints, low, high, place, bits):
+    """(the hint of a place among the entries low ... high, where the entries of the place are without it)."""
+    number = (place * ((high - low) >> BUCKET)) >> bits
+    return min((low >> BUCKET) + number, len(hints) - 1), low + (number << BUCKET)
 
 
 @inlined
-def narrow(entries, low, high, look, place, bits):
-    """Look at an entry and those near it: (low, high) that the search is now confined to, and where to look next."""
-    here = scrambled(entries[look, 0], bits)
-    if here < place:
-        last, look = min(high, look + NEAR), look + 1
-        while look < last:
-            here = scrambled(entries[look, 0], bits)
-            if here >= place:
-                return look, look + 1, look
-            look += 1
-        jump = (place - here) * (high - look) // ((np.int64(1) << bits) - here)
-        return look, high, min(look + jump, high - 1)
-    if here > place:
-        first, look = max(low, look - NEAR), look - 1
-        while look >= first:
-            here = scrambled(entries[look, 0], bits)
-            if here <= place:
-                return look, look + 1, look
-            look -= 1
-        jump = (here - place) * (look + 1 - low) // (here + 1)
-        return low, look + 1, max(look - jump, low)
-    return look, look + 1, look
+def hinted(low, high, look, hint):
+    """Where among the entries low ... high to look, if the hint says how far from ``look``."""
+    return min(max(look + hint, low), high - 1) if hint != NO_HINT else low
 
 
 @kernel
-def find(nodes, entries, node, word, bits):
+def behind(entries, low, high, place, bits):
+    """The entry of a place among low ... high, in their order, or -1: for what is not near its hint."""
+    end = high
+    while low < high:
+        middle = (low + high) >> 1
+        if scrambled(entries[middle, 0], bits) < place:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < end and scrambled(entries[low, 0], bits) == place else np.int64(NOTHING)
+
+
+@inlined
+def in_window(entries, look, high, word, bits):
+    """The entry of ``word`` from ``look`` on, or -1."""
+    end = min(look + WINDOW, high)
+    for e in range(look, end):
+        if entries[e, 0] == word:
+            return e
+    if end == high or scrambled(entries[end - 1, 0], bits) > scrambled(word, bits):
+        return np.int64(NOTHING)
+    return behind(entries, end, high, scrambled(word, bits), bits)
+
+
+@kernel
+def find(nodes, entries, hints, node, word, bits):
     """The entry of ``word`` in a node, or -1."""
     if node == 0:
         return np.int64(word)
     low, high = bounds(nodes, entries, node)
-    place = scrambled(word, bits)
-    look = first_look(low, high, place, bits)
-    while high - low > LINE:
-        low, high, look = narrow(entries, low, high, look, place, bits)
-    for e in range(low, high):
-        if entries[e, 0] == word:
-            return np.int64(e)
-    return np.int64(NOTHING)
+    look = low
+    if high - low > WINDOW:
+        number, look = bucket(entries, hints, low, high, scrambled(word, bits), bits)
+        look = hinted(low, high, look, hints[number])
+    return in_window(entries, look, high, word, bits)
+
+
+@kernel
+def fill_hints(firsts, entries, first, hints, bits):
+    """Hints of nodes whose entries begin at firsts (m + 1,); ``entries``: from number ``first`` on.
+
+    The place of a word says in which bucket of `1 << BUCKET` entries it is likely to be, were they spread evenly; the
+    hint of a bucket says how far from there it begins. A node with no more than `WINDOW` entries has none.
+    """
+    for node in range(len(firsts) - 1):
+        low, high = np.int64(firsts[node]), np.int64(firsts[node + 1])
+        if high - low <= WINDOW:
+            continue
+        count, at, e = (high - low) >> BUCKET, (low >> BUCKET) - (first >> BUCKET), low
+        for number in range(count):
+            while e < high and (scrambled(entries[e - first, 0], bits) * count) >> bits < number:
+                e += 1
+            far = e - low - (number << BUCKET)
+            hints[at + number] = far if -(1 << 15) < far < 1 << 15 else NO_HINT
 
 
 @inlined
-def step(nodes, node_floats, entries, entry_floats, node, word, bits):
+def step(nodes, node_floats, entries, entry_floats, hints, node, word, bits):
     """(log10 p(word | context of node), the node after it, the node that knew the word)."""
     log10_p = np.float32(0.0)
-    e = find(nodes, entries, node, word, bits)
+    e = find(nodes, entries, hints, node, word, bits)
     while e < 0:
         log10_p += node_floats[node, 1]
         node = shorter(nodes, node)
-        e = find(nodes, entries, node, word, bits)
+        e = find(nodes, entries, hints, node, word, bits)
     return log10_p + entry_floats[e, 1], bounded(nodes, entries[e, 2]), node
 
 
 @kernel
-def score_rows(nodes, node_floats, entries, entry_floats, state, ids, log10_probs, known_by):
+def score_rows(nodes, node_floats, entries, entry_floats, hints, state, ids, log10_probs, known_by):
     """Score the rows of ids (B, T) from state (B,), which is changed into the state after them.
 
     log10_probs (B, T), known_by (B, T): the node that knew each word, if there is room for it.
@@ -126,7 +150,8 @@ def score_rows(nodes, node_floats, entries, entry_floats, state, ids, log10_prob
     for b in range(len(ids)):
         node = state[b]
         for t in range(ids.shape[1]):
-            log10_probs[b, t], node, knew = step(nodes, node_floats, entries, entry_floats, node, ids[b, t], bits)
+            log10_p, node, knew = step(nodes, node_floats, entries, entry_floats, hints, node, ids[b, t], bits)
+            log10_probs[b, t] = log10_p
             if len(known_by) > 0:
                 known_by[b, t] = knew
         state[b] = node
@@ -134,69 +159,80 @@ def score_rows(nodes, node_floats, entries, entry_floats, state, ids, log10_prob
 
 @kernel
 def score_text(
-    nodes, node_floats, entries, entry_floats, state, ids, order, lanes, after_eos, log10_probs, known_by
+    nodes, node_floats, entries, entry_floats, hints, starts, state, ids, after_eos, log10_probs, known_by
 ):  # fmt: skip
     """As `score_rows` for one text ids (T,) from the node ``state``; returns the node after it.
 
-    The text is cut into ``lanes`` pieces that are read in turns, one memory access at a time, so that one waits for
-    memory while the others work. A piece begins order - 1 words early: the node after those is that of all words
-    before. ``after_eos``: the node after </s>.
+    A batch of words is looked up side by side, from the shortest contexts to the longest, so that none waits for
+    memory alone: first all nodes are asked for, then all hints, then all entries. after[d, 1 + t]: the node of the d
+    words that end with word t of the batch, 0 for none. ``after_eos``: the node after </s>.
     """
-    T, bits = len(ids), word_bits(nodes)
-    size = (T + lanes - 1) // lanes
-    at = np.empty((lanes, 7), np.int64)
-    log10_p = np.zeros(lanes, np.float32)
-    running = 0
-    for lane in range(lanes):
-        wanted = min(lane * size, T)
-        at[lane, WANTED], at[lane, STOP] = wanted, min(wanted + size, T)
-        at[lane, PLACE] = max(0, wanted - (order - 1)) if wanted < T else T
-        at[lane, NODE] = state if at[lane, PLACE] == 0 else 0
-        at[lane, LOOK] = NOTHING
-        running += at[lane, PLACE] < at[lane, STOP]
-    after = state
-    while running > 0:
-        for lane in range(lanes):
-            place, here = at[lane, PLACE], at[lane, NODE]
-            if place >= at[lane, STOP]:
-                continue
-            word = ids[place]
-            if at[lane, LOOK] < 0:  # the node has come: ask for its entries
-                low, high, look = np.int64(word), np.int64(word + 1), np.int64(word)
-                if here != 0:
-                    low, high = bounds(nodes, entries, here)
-                    look = first_look(low, high, scrambled(word, bits), bits)
-                at[lane, LOW], at[lane, HIGH], at[lane, LOOK] = low, high, look
-                prefetch(entries, (look, 0))
-                continue
-            low, high = at[lane, LOW], at[lane, HIGH]
-            if high - low > LINE:
-                low, high, look = narrow(entries, low, high, at[lane, LOOK], scrambled(word, bits), bits)
-                at[lane, LOW], at[lane, HIGH], at[lane, LOOK] = low, high, look
-                prefetch(entries, (look, 0))
-                continue
-            found = NOTHING if here != 0 else low
-            for e in range(low, high if here != 0 else low):
-                if entries[e, 0] == word:
-                    found = e
-            at[lane, LOOK] = NOTHING
-            if found < 0:
-                log10_p[lane] += node_floats[here, 1]
-                at[lane, NODE] = shorter(nodes, here)
-            else:
-                if place >= at[lane, WANTED]:
-                    log10_probs[place] = log10_p[lane] + entry_floats[found, 1]
-                    if len(known_by) > 0:
-                        known_by[place] = here
-                log10_p[lane] = 0.0
-                at[lane, NODE] = bounded(nodes, entries[found, 2]) if word != EOS else after_eos
-                at[lane, PLACE] += 1
-                if place + 1 == at[lane, STOP]:
-                    running -= 1
-                    if place + 1 == T:
-                        after = at[lane, NODE]
-            prefetch(nodes, (at[lane, NODE], 0))
-    return after
+    T, order, E, bits = len(ids), len(starts) - 1, len(entries), word_bits(nodes)
+    size = max(1, min(BATCH, T))
+    after = np.zeros((order, size + 1), np.int64)
+    look = np.empty((size, 4), np.int64)  # of each that is looked for: word of the batch, where, where it ends, hint
+    while state > 0:
+        depth = 1
+        while depth + 1 < order and state >= starts[depth + 1]:
+            depth += 1
+        if depth < order:
+            after[depth, 0] = state
+        state = shorter(nodes, state)
+    for first in range(0, T, size):
+        count = min(size, T - first)
+        for t in range(count):
+            prefetch(entries, (np.int64(ids[first + t]), 0))
+            prefetch(nodes, (np.int64(ids[first + t]) + 1, 0))
+        for t in range(count):
+            word = np.int64(ids[first + t])
+            log10_probs[first + t] = entry_floats[word, 1]
+            if order > 1:
+                after[1, 1 + t] = bounded(nodes, entries[word, 2]) if word != EOS else after_eos
+        if len(known_by) > 0:
+            known_by[first : first + count] = 0
+        for depth in range(1, order):
+            wanted, deeper = 0, depth + 1 < order
+            for t in range(count):
+                node = after[depth, t]
+                if deeper:
+                    after[depth + 1, 1 + t] = 0
+                if node == 0:
+                    continue
+                low, high = bounds(nodes, entries, node)
+                log10_probs[first + t] += node_floats[node, 1]  # until the word is found there
+                look[wanted, 0], look[wanted, 1], look[wanted, 2], look[wanted, 3] = t, low, high, NOTHING
+                if high - low > WINDOW:
+                    place = scrambled(ids[first + t], bits)
+                    look[wanted, 3], look[wanted, 1] = bucket(entries, hints, low, high, place, bits)
+                    prefetch(hints, look[wanted, 3])
+                else:
+                    prefetch(entries, (low, 0))
+                    prefetch(entries, (min(low + WINDOW // 2, E - 1), 0))
+                wanted += high > low
+            for i in range(wanted):
+                if look[i, 3] >= 0:
+                    low, high = bounds(nodes, entries, after[depth, look[i, 0]])
+                    look[i, 1] = hinted(low, high, look[i, 1], hints[look[i, 3]])
+                    prefetch(entries, (look[i, 1], 0))
+                    prefetch(entries, (min(look[i, 1] + WINDOW // 2, E - 1), 0))
+            for i in range(wanted):
+                t = look[i, 0]
+                e = in_window(entries, look[i, 1], look[i, 2], ids[first + t], bits)
+                if e < 0:
+                    continue
+                log10_probs[first + t] = entry_floats[e, 1]
+                if len(known_by) > 0:
+                    known_by[first + t] = after[depth, t]
+                child = bounded(nodes, entries[e, 2])
+                if deeper and starts[depth + 1] <= child < starts[depth + 2]:
+                    after[depth + 1, 1 + t] = child
+                    prefetch(nodes, (child, 0))
+        for depth in range(1, order):
+            after[depth, 0] = after[depth, count]
+    for depth in range(order - 1, 0, -1):
+        if after[depth, 0] > 0:
+            return after[depth, 0]
+    return np.int64(0)
 
 
 @kernel
@@ -210,21 +246,21 @@ def orders_of(known_by, starts):
 
 
 @kernel
-def advance_rows(nodes, entries, state, words):
+def advance_rows(nodes, entries, hints, state, words):
     """The nodes (B,) after one word each, words (B,)."""
     after, bits = np.empty(len(state), np.int64), word_bits(nodes)
     for b in range(len(state)):
         node = state[b]
-        e = find(nodes, entries, node, words[b], bits)
+        e = find(nodes, entries, hints, node, words[b], bits)
         while e < 0:
             node = shorter(nodes, node)
-            e = find(nodes, entries, node, words[b], bits)
+            e = find(nodes, entries, hints, node, words[b], bits)
         after[b] = bounded(nodes, entries[e, 2])
     return after
 
 
 @kernel
-def fill_rows(nodes, node_floats, entries, entry_floats, root, state, rows):
+def fill_rows(nodes, node_floats, entries, entry_floats, hints, root, state, rows):
     """rows (B, V): log10 p(w | context) of all words, from the empty context, ``root`` (V,), to the longest."""
     V, path = rows.shape[1], np.empty(64, np.int64)
     for b in range(len(state)):
@@ -246,7 +282,7 @@ def fill_rows(nodes, node_floats, entries, entry_floats, root, state, rows):
 
 
 @kernel
-def probabilities_by_order(nodes, entries, entry_floats, starts, node, ids, p):
+def probabilities_by_order(nodes, entries, entry_floats, hints, starts, node, ids, p):
     """p (order, T): what each suffix of the context says of each word, 0 for never; untouched: no such node."""
     bits = word_bits(nodes)
     for t in range(len(ids)):
@@ -254,7 +290,7 @@ def probabilities_by_order(nodes, entries, entry_floats, starts, node, ids, p):
         while True:
             while starts[depth] > here:
                 depth -= 1
-            e = find(nodes, entries, here, ids[t], bits)
+            e = find(nodes, entries, hints, here, ids[t], bits)
             p[depth, t] = 10.0 ** entry_floats[e, 1] if e >= 0 else 0.0
             if e >= 0 and after == 0:
                 after = bounded(nodes, entries[e, 2])

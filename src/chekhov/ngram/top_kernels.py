@@ -20,7 +20,7 @@ def fill_path(nodes, node, path):
 
 
 @kernel
-def fill_top(nodes, node_floats, entries, entry_floats, path, firsts, falling, words, log10_probs):
+def fill_top(nodes, node_floats, entries, entry_floats, hints, path, firsts, falling, words, log10_probs):
     """The likeliest words and their log10 p, best first, ties by id; returns how many, where fewer are possible.
 
     ``path``: of `fill_path`. falling[firsts[i]:]: the entries of path[i] by falling p, those that matter only while p
@@ -42,7 +42,7 @@ def fill_top(nodes, node_floats, entries, entry_floats, path, firsts, falling, w
                     continue
             known = False
             for longer in range(i):
-                known = known or find(nodes, entries, path[longer], word, bits) >= 0
+                known = known or find(nodes, entries, hints, path[longer], word, bits) >= 0
             if known:
                 continue
             found = min(found + 1, k)
