@@ -133,7 +133,8 @@ class Model:
         text_kernels.fill_slots(numbers, types, len(words))
         slots = np.stack([types[numbers, 0], numbers], axis=1)  # hash and number side by side: one look into memory
         table = self._table
-        self._kept: list[NDArray[Any]] = [types, spellings, slots, np.ascontiguousarray(table.starts)]
+        looks = np.empty((kernels.MAX_ORDER, 4), np.int64)
+        self._kept: list[NDArray[Any]] = [types, spellings, slots, np.ascontiguousarray(table.starts), looks]
         places = [table.nodes.ctypes.data, len(table.nodes), table.entries.ctypes.data, len(table.entries)]
         places += [
             table.hints.ctypes.data,
@@ -143,7 +144,7 @@ class Model:
             len(types),
             spellings.ctypes.data,
         ]
-        places += [self._kept[3].ctypes.data, self.order, table.vocab_size.bit_length()]
+        places += [self._kept[3].ctypes.data, self.order, table.vocab_size.bit_length(), looks.ctypes.data]
         self._places = np.array(places, np.int64)
         self._address = self._places.ctypes.data
 
@@ -176,7 +177,8 @@ class Model:
 
     def BaseScore(self, in_state: State, word: str, out_state: State) -> float:  # noqa: N802
         """log10 p(word | in_state); ``out_state`` becomes the state after it."""
-        log10_p, out_state.node = kernels.base_score(self._address, in_state.node, self._id(word))
+        id = self._ids.get(word, 0) or self._id(word)
+        log10_p, out_state.node = kernels.base_score(self._address, in_state.node, id)
         return log10_p
 
     def BaseFullScore(self, in_state: State, word: str, out_state: State) -> FullScoreReturn:  # noqa: N802
@@ -185,6 +187,7 @@ class Model:
         return FullScoreReturn(log10_p, order, id == 0)
 
     def _id(self, word: str | bytes) -> int:
+        """0 for what is unknown."""
         return self._ids.get(word, 0) if isinstance(word, str) else self._ids.get(as_bytes(word).decode(), 0)
 
     def __contains__(self, word: str | bytes) -> bool:

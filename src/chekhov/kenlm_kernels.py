@@ -12,16 +12,28 @@ from numba import carray
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from chekhov.kernels.jit import inlined, kernel, lowest_one, prefetch
-from chekhov.ngram.table_kernels import BUCKET, bounded, bounds, find, score_text, shorter
+from chekhov.kernels.jit import brief, inlined, kernel, lowest_one, prefetch
+from chekhov.ngram.table_kernels import (
+    BUCKET,
+    WINDOW,
+    bounded,
+    bounds,
+    bucket,
+    hinted,
+    in_window,
+    score_text,
+    scrambled,
+    shorter,
+)
 from chekhov.tokens.text_kernels import BATCH, eight, equal, hash_of, up_to_32
 from chekhov.types import BOS, EOS, UNK
 
-# Places in the array of int64 that a model is: addresses and lengths.
+# Places in the array of int64 that a model is: addresses and lengths. LOOKS: where `look_up` writes, under the lock.
 (
     NODES, NODE_ROWS, ENTRIES, ENTRY_ROWS, HINTS, SLOTS, SLOT_COUNT, TYPES, TYPE_COUNT, SPELLINGS, STARTS, ORDER, BITS,
-    PLACES,
-) = range(14)  # fmt: skip
+    LOOKS, PLACES,
+) = range(15)  # fmt: skip
+MAX_ORDER = 16
 
 
 @intrinsic
@@ -128,43 +140,63 @@ def word_ids(model, text, eos, ids):
 
 
 @inlined
-def look_up(table, node, word):
-    """(log10 p, the node after it, the order of the n-gram that it is the probability of)."""
-    nodes, node_floats, entries, entry_floats, hints, starts, bits = table
-    log10_p = np.float32(0.0)
+def look_up(model, node, word):
+    """(log10 p, the node after it, the order of the n-gram that it is the probability of).
+
+    All contexts are asked for at once, before it is known which of them has the word.
+    """
+    nodes, node_floats, entries, entry_floats, hints, starts, bits = arrays(model)
+    looks = carray(pointer(carray(pointer(model), PLACES, np.int64)[LOOKS]), (MAX_ORDER, 4), np.int64)
     prefetch(entries, (np.int64(word), 0))
     prefetch(nodes, (np.int64(1 + word), 0))
-    suffix = np.int64(shorter(nodes, node))
-    prefetch(nodes, (suffix, 0))  # on the way while the entries come
-    e = find(nodes, entries, hints, node, word, bits)
-    while e < 0:
-        log10_p += node_floats[node, 1]
-        node = suffix
-        suffix = np.int64(shorter(nodes, node))
-        prefetch(nodes, (suffix, 0))
-        e = find(nodes, entries, hints, node, word, bits)
+    place, count, context = scrambled(word, bits), 0, node
+    while context > 0 and count < MAX_ORDER:
+        low, high = bounds(nodes, entries, context)
+        looks[count, 0], looks[count, 1], looks[count, 2], looks[count, 3] = context, low, high, -1
+        if high - low > WINDOW:
+            looks[count, 3], looks[count, 1] = bucket(low, high, place, bits)
+            prefetch(hints, looks[count, 3])
+        else:
+            prefetch(entries, (low, 0))
+            prefetch(entries, (min(low + WINDOW // 2, len(entries) - 1), 0))
+        context, count = np.int64(shorter(nodes, context)), count + 1
+    for i in range(count):
+        if looks[i, 3] >= 0:
+            low, high = bounds(nodes, entries, looks[i, 0])
+            looks[i, 1] = hinted(low, high, looks[i, 1], hints[looks[i, 3]])
+            prefetch(entries, (looks[i, 1], 0))
+            prefetch(entries, (min(looks[i, 1] + WINDOW // 2, len(entries) - 1), 0))
+    log10_p, knew, e = np.float32(0.0), np.int64(0), np.int64(-1)
+    for i in range(count):
+        found = in_window(entries, looks[i, 1], looks[i, 2], word, bits)
+        if found >= 0:  # the shorter contexts lead to what the next word may have to back off to
+            prefetch(nodes, (np.int64(bounded(nodes, entries[found, 2])), 0))
+        if e < 0:
+            e, knew = found, looks[i, 0]
+            if e < 0:
+                log10_p += node_floats[knew, 1]
+    if e < 0:
+        e, knew = np.int64(word), np.int64(0)
     order = 1
-    while node >= starts[order]:
+    while knew >= starts[order]:
         order += 1
-    after = bounded(nodes, entries[e, 2]) if word != EOS else 0
-    while after > 0:  # a context that says nothing about what follows is no part of the state
+    after = np.int64(bounded(nodes, entries[e, 2])) if word != EOS else np.int64(0)
+    if 0 < after < starts[2]:  # a word that says nothing about what follows is no part of the state
         begin, end = bounds(nodes, entries, after)
-        if begin < end or node_floats[after, 1] != 0.0:
-            break
-        after = shorter(nodes, after)
+        after = after if begin < end or node_floats[after, 1] != 0.0 else np.int64(0)
     return log10_p + entry_floats[e, 1], after, order
 
 
-@kernel
+@brief
 def base_score(model, node, word):
     """(log10 p, the node after it) of one word."""
-    log10_p, after, _ = look_up(arrays(model), node, word)
+    log10_p, after, _ = look_up(model, node, word)
     return log10_p, after
 
 
-@kernel
+@brief
 def base_full_score(model, node, word):
-    return look_up(arrays(model), node, word)
+    return look_up(model, node, word)
 
 
 @kernel

@@ -57,6 +57,11 @@ def kernel(function: Kernel) -> Kernel:
     return numba.njit(function, nogil=True, cache=True, error_model="numpy")
 
 
+def brief(function: Kernel) -> Kernel:
+    """A kernel that keeps the interpreter's lock: it takes less time than to let go of it."""
+    return numba.njit(function, cache=True, error_model="numpy")
+
+
 def inlined(function: Kernel) -> Kernel:
     """A part of kernels that is called for every token: a call that passes a dozen arrays costs as much as the work."""
     return numba.njit(function, nogil=True, error_model="numpy", inline="always")

@@ -7,8 +7,8 @@ import numpy as np
 from chekhov.kernels.jit import inlined, kernel, prefetch
 from chekhov.types import EOS
 
-WINDOW = 8  # entries that are looked at one by one
-BUCKET = 1  # bits: there are 2^BUCKET entries to a hint
+WINDOW = 8
+BUCKET = 1
 NO_HINT = -(1 << 15)
 BATCH = 32  # words that are looked up side by side
 SCRAMBLE = 0x9E3779B1  # odd, so that every word keeps a place of its own; near 2^32 times the golden ratio
@@ -59,10 +59,10 @@ def scrambled(word, bits):
 
 
 @inlined
-def bucket(entries, hints, low, high, place, bits):
+def bucket(low, high, place, bits):
     """(the hint of a place among the entries low ... high, where the entries of the place are without it)."""
     number = (place * ((high - low) >> BUCKET)) >> bits
-    return min((low >> BUCKET) + number, len(hints) - 1), low + (number << BUCKET)
+    return (low >> BUCKET) + number, low + (number << BUCKET)
 
 
 @inlined
@@ -71,7 +71,7 @@ def hinted(low, high, look, hint):
     return min(max(look + hint, low), high - 1) if hint != NO_HINT else low
 
 
-@kernel
+@inlined
 def behind(entries, low, high, place, bits):
     """The entry of a place among low ... high, in their order, or -1: for what is not near its hint."""
     end = high
@@ -87,12 +87,16 @@ def behind(entries, low, high, place, bits):
 @inlined
 def in_window(entries, look, high, word, bits):
     """The entry of ``word`` from ``look`` on, or -1."""
-    end = min(look + WINDOW, high)
-    for e in range(look, end):
-        if entries[e, 0] == word:
-            return e
-    if end == high or scrambled(entries[end - 1, 0], bits) > scrambled(word, bits):
-        return np.int64(NOTHING)
+    end, found = look + WINDOW, np.int64(NOTHING)
+    if end <= len(entries):  # all of them: a branch that is often guessed wrongly costs more
+        for i in range(WINDOW - 1, -1, -1):
+            found = look + i if entries[look + i, 0] == word else found
+        found = found if found < high else np.int64(NOTHING)
+    else:
+        for e in range(look, high):
+            found = e if entries[e, 0] == word else found
+    if found >= 0 or end >= high or scrambled(entries[end - 1, 0], bits) > scrambled(word, bits):
+        return found
     return behind(entries, end, high, scrambled(word, bits), bits)
 
 
@@ -104,7 +108,7 @@ def find(nodes, entries, hints, node, word, bits):
     low, high = bounds(nodes, entries, node)
     look = low
     if high - low > WINDOW:
-        number, look = bucket(entries, hints, low, high, scrambled(word, bits), bits)
+        number, look = bucket(low, high, scrambled(word, bits), bits)
         look = hinted(low, high, look, hints[number])
     return in_window(entries, look, high, word, bits)
 
@@ -170,7 +174,7 @@ def score_text(
     T, order, E, bits = len(ids), len(starts) - 1, len(entries), word_bits(nodes)
     size = max(1, min(BATCH, T))
     after = np.zeros((order, size + 1), np.int64)
-    look = np.empty((size, 4), np.int64)  # of each that is looked for: word of the batch, where, where it ends, hint
+    look = np.empty((size, 5), np.int64)  # of each that is looked for: its place in the batch, where, the end, ...
     while state > 0:
         depth = 1
         while depth + 1 < order and state >= starts[depth + 1]:
@@ -201,9 +205,10 @@ def score_text(
                 low, high = bounds(nodes, entries, node)
                 log10_probs[first + t] += node_floats[node, 1]  # until the word is found there
                 look[wanted, 0], look[wanted, 1], look[wanted, 2], look[wanted, 3] = t, low, high, NOTHING
+                look[wanted, 4] = low
                 if high - low > WINDOW:
                     place = scrambled(ids[first + t], bits)
-                    look[wanted, 3], look[wanted, 1] = bucket(entries, hints, low, high, place, bits)
+                    look[wanted, 3], look[wanted, 1] = bucket(low, high, place, bits)
                     prefetch(hints, look[wanted, 3])
                 else:
                     prefetch(entries, (low, 0))
@@ -211,8 +216,7 @@ def score_text(
                 wanted += high > low
             for i in range(wanted):
                 if look[i, 3] >= 0:
-                    low, high = bounds(nodes, entries, after[depth, look[i, 0]])
-                    look[i, 1] = hinted(low, high, look[i, 1], hints[look[i, 3]])
+                    look[i, 1] = hinted(look[i, 4], look[i, 2], look[i, 1], hints[look[i, 3]])
                     prefetch(entries, (look[i, 1], 0))
                     prefetch(entries, (min(look[i, 1] + WINDOW // 2, E - 1), 0))
             for i in range(wanted):
