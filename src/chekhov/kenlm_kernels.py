@@ -12,7 +12,7 @@ from numba import carray
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from chekhov.kernels.jit import brief, inlined, kernel, lowest_one, prefetch
+from chekhov.kernels.jit import brief, inlined, kernel, prefetch
 from chekhov.ngram.table_kernels import (
     BUCKET,
     WINDOW,
@@ -25,7 +25,7 @@ from chekhov.ngram.table_kernels import (
     scrambled,
     shorter,
 )
-from chekhov.tokens.text_kernels import BATCH, eight, equal, hash_of, up_to_32
+from chekhov.tokens.text_kernels import BATCH, BLOCK, cut_block, equal, hash_of
 from chekhov.types import BOS, EOS, UNK
 
 # Places in the array of int64 that a model is: addresses and lengths. LOOKS: where `look_up` writes, under the lock.
@@ -60,25 +60,6 @@ def arrays(model):
     )
 
 
-@inlined
-def is_blank(byte):
-    return byte == 32 or 9 <= byte <= 13
-
-
-@inlined
-def end_of_word(text, i):
-    """Where the blank after i is, or the end."""
-    while i < len(text):
-        found = up_to_32(eight(text, i))
-        while found != 0:
-            place = i + (lowest_one(found) >> 3)
-            if place >= len(text) or is_blank(text[place]):
-                return min(place, len(text))
-            found &= found - np.uint64(1)
-        i += 8
-    return len(text)
-
-
 @kernel
 def word_ids(model, text, eos, ids):
     """The ids of the words between blanks, `UNK` for those that are none, and `EOS` if ``eos``: returns how many.
@@ -90,19 +71,17 @@ def word_ids(model, text, eos, ids):
     words = carray(pointer(places[TYPES]), (places[TYPE_COUNT], 3), np.int64)
     spellings = carray(pointer(places[SPELLINGS]), max(1, words[len(words) - 1, 2]), np.uint8)
     entries = carray(pointer(places[ENTRIES]), (places[ENTRY_ROWS], 3), np.int32)
-    batch, mask = np.empty((BATCH, 3), np.int64), len(slots) - 1
+    batch, mask = np.empty((BATCH + BLOCK, 3), np.int64), len(slots) - 1
+    state, starts, tail = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
     i, n, end = 0, 0, len(text)
-    while i < end:
+    while i < end or state[0] > 0:
         size = 0
-        while i < end and size < BATCH:
-            if is_blank(text[i]):
-                i += 1
-                continue
-            batch[size, 1] = i
-            i = end_of_word(text, i)
-            batch[size, 0], batch[size, 2] = hash_of(text, batch[size, 1], i), i
-            prefetch(slots, (batch[size, 0] & mask, 0))
-            size += 1
+        while (i < end or state[0] > 0) and size < BATCH:
+            size = cut_block(text, i, tail, False, False, state, starts, batch, size)
+            i += BLOCK
+        for t in range(size):
+            batch[t, 0] = hash_of(text, batch[t, 1], batch[t, 2])
+            prefetch(slots, (batch[t, 0] & mask, 0))
         for t in range(size):
             slot = batch[t, 0] & mask
             while slots[slot, 1] >= 0 and slots[slot, 0] != batch[t, 0]:

@@ -16,7 +16,7 @@ from chekhov.text import blocks, large, splits
 from chekhov.text.large import LargeText, blocks_of_long
 from chekhov.text.reading import read_documents
 
-LINES = st.lists(st.text("аb \t\n.", max_size=90), min_size=30, max_size=80)
+LINES = st.lists(st.text("аb \t\n.", min_size=20, max_size=90), min_size=30, max_size=80)
 
 
 @pytest.fixture

@@ -127,6 +127,28 @@ def load_64(context: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def bytes_between(context: Any, array: Any, index: Any, low: Any, high: Any) -> Any:
+    """A bit for each of the 64 bytes from ``array[index]`` on: is it ``low`` to ``high``? That of the first is lowest."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array_type, index_type, *_ = signature.args
+        struct = context.make_array(array_type)(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], index_type, types.intp)
+        pointer = cgutils.get_item_pointer(context, builder, array_type, struct, [place])
+        i8, i64 = llvmlite.ir.IntType(8), llvmlite.ir.IntType(64)
+        bytes_64 = llvmlite.ir.VectorType(i8, 64)
+        loaded = builder.load(builder.bitcast(pointer, bytes_64.as_pointer()))
+        loaded.align = 1
+        least, most = (llvmlite.ir.Constant(bytes_64, [kind.literal_value] * 64) for kind in (low, high))
+        width = builder.sub(most, least)
+        return builder.bitcast(builder.icmp_unsigned("<=", builder.sub(loaded, least), width), i64)
+
+    if not (isinstance(low, types.IntegerLiteral) and isinstance(high, types.IntegerLiteral)):
+        return None
+    return types.uint64(array, index, low, high), code
+
+
+@intrinsic
 def store_64(context: Any, array: Any, index: Any, bits: Any) -> Any:
     """Write 64 bits from ``array[index]`` on, into an array of bytes."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel, load_64, lowest_one, prefetch
+from chekhov.kernels.jit import bytes_between, inlined, kernel, load_64, lowest_one, prefetch
 from chekhov.types import UNK
 
 LINE_END = -1
 NOTHING = -1
 HASH, START, END = 0, 1, 2  # columns of types
 BATCH = 64
-ONES, HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
+BLOCK = 64  # bytes
+ONE, ONES, HIGH = np.uint64(1), np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 SEED, MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
 
 
@@ -39,12 +41,6 @@ def zeros(bits):
 
 
 @inlined
-def up_to_32(bits):
-    """The high bit of every byte of at most 32, and perhaps of some behind the first."""
-    return (bits - ONES * np.uint64(33)) & ~bits & HIGH
-
-
-@inlined
 def mixed(key, bits):
     """The hash of what came before and of eight bytes more."""
     key = (key ^ bits) * MIX
@@ -52,24 +48,35 @@ def mixed(key, bits):
 
 
 @inlined
+def part(text, i, count):
+    """The first ``count`` of eight bytes from i on: all if there are more, none if it is negative."""
+    return eight(text, i) & FIRST_BYTES[min(max(count, 0), 8)]
+
+
+@inlined
 def hash_of(text, i, end):
-    """The hash of text[i:end]."""
-    key = SEED
-    while i + 8 <= end:
-        key = mixed(key, load_64(text, i))
-        i += 8
-    return np.int64(mixed(key, low_bytes(eight(text, i), end - i)) if i < end else key)
+    """The hash of text[i:end]. Most words have at most 16 bytes: no loop whose end is hard to foresee."""
+    n = end - i
+    key = part(text, i, n) * MIX + part(text, i + 8, n - 8) * SEED + np.uint64(n)
+    if n > 16:
+        i += 16
+        while i < end:
+            key = mixed(key, part(text, i, end - i))
+            i += 8
+    key = (key ^ (key >> np.uint64(32))) * MIX
+    return np.int64(key ^ (key >> np.uint64(29)))
 
 
 @inlined
 def equal(text, a, other, b, length):
     """Is text[a:a + length] the same as other[b:b + length]?"""
-    end = a + length
-    while a + 8 <= end:
-        if load_64(text, a) != load_64(other, b):
-            return False
-        a, b = a + 8, b + 8
-    return a == end or low_bytes(eight(text, a) ^ eight(other, b), end - a) == 0
+    differ = part(text, a, length) ^ part(other, b, length)
+    differ |= part(text, a + 8, length - 8) ^ part(other, b + 8, length - 8)
+    done = 16
+    while done < length and differ == 0:
+        differ = part(text, a + done, length - done) ^ part(other, b + done, length - done)
+        done += 8
+    return differ == 0
 
 
 @inlined
@@ -95,31 +102,61 @@ def blank(text, i, end):
 
 
 @inlined
-def may_be_blank(bits):
-    """The high bit of every byte that white space may begin with, and perhaps of some behind the first."""
-    lead = np.uint64(0xFC) * ONES & bits ^ np.uint64(0xE0) * ONES
-    return up_to_32(bits) | zeros(bits ^ np.uint64(0xC2) * ONES) | zeros(lead)
+def cut_block(text, i, tail, unicode, lines, state, starts, batch, size):
+    """Cut the 64 bytes from i on into words, which are added to the ``size`` rows of batch; returns how many there are.
 
-
-@inlined
-def scan_token(text, i, end):
-    """(Where the white space after i begins, or the end; the hash of what is before it)."""
-    key, begin = SEED, i
-    while i < end:
-        bits = eight(text, i)
-        found = may_be_blank(bits)
-        while found != 0:
-            width = lowest_one(found) >> 3
-            if i + width >= end:
-                break
-            if text[i + width] == 32 or blank(text, i + width, end) > 0:
-                return i + width, np.int64(mixed(key, low_bytes(bits, width)) if width > 0 else key)
-            found &= found - np.uint64(1)
-        if i + 8 >= end:
-            return end, hash_of(text, begin, end)
-        key = mixed(key, bits)
-        i += 8
-    return end, np.int64(key)
+    batch[k] gets start and end of a word, or NOTHING for the end of a line, if there are ``lines``. state: is a word
+    open that began at starts[0]; how many bytes of white space go on into the next block. Behind the end of the text
+    all is white space. tail (64,): room for the last bytes. Without ``unicode`` only ASCII has white space.
+    """
+    left = len(text) - i
+    if left >= 64:
+        spaces = bytes_between(text, i, 9, 13) | bytes_between(text, i, 28 if unicode else 32, 32)
+        line_ends = bytes_between(text, i, 10, 10)
+        leads = bytes_between(text, i, 0xC2, 0xC2) | bytes_between(text, i, 0xE1, 0xE3)
+    else:
+        tail[:] = 32
+        for j in range(left):
+            tail[j] = text[i + j]
+        spaces = bytes_between(tail, 0, 9, 13) | bytes_between(tail, 0, 28 if unicode else 32, 32)
+        line_ends = bytes_between(tail, 0, 10, 10)
+        leads = bytes_between(tail, 0, 0xC2, 0xC2) | bytes_between(tail, 0, 0xE1, 0xE3)
+    spaces |= (ONE << np.uint64(state[1])) - ONE
+    state[1] = 0
+    if unicode:
+        while leads != 0:
+            j = lowest_one(leads)
+            width = blank(text, i + j, len(text))
+            spaces |= ((ONE << np.uint64(width)) - ONE) << np.uint64(j)
+            state[1] = max(0, j + width - 64)
+            leads &= leads - ONE
+    words = ~spaces
+    after_word = words << ONE | np.uint64(state[0])
+    begins, ends = words & ~after_word, spaces & after_word
+    known, taken = state[0], 0
+    while begins != 0:
+        starts[known] = i + lowest_one(begins)
+        begins &= begins - ONE
+        known += 1
+    if lines and line_ends != 0:
+        events = ends | line_ends
+        while events != 0:
+            event, j = events & -events, i + lowest_one(events)
+            if ends & event != 0:
+                batch[size, START], batch[size, END] = starts[taken], j
+                taken, size = taken + 1, size + 1
+            if line_ends & event != 0:
+                batch[size, START] = NOTHING
+                size += 1
+            events ^= event
+    else:
+        while ends != 0:
+            batch[size, START], batch[size, END] = starts[taken], i + lowest_one(ends)
+            taken, size = taken + 1, size + 1
+            ends &= ends - ONE
+    state[0] = known - taken
+    starts[0] = starts[taken]
+    return size
 
 
 @kernel
@@ -167,22 +204,17 @@ def read_tokens(text, begin, spellings, spelt, types, known, slots, learn, lines
     """
     end, i, written, mask = len(text), begin, 0, len(slots) - 1
     room = min(len(types), len(slots) // 2)
-    batch = np.empty((BATCH, 3), np.int64)  # hash, start, end; start -1: the end of a line
-    while i < end and not (learn and known + BATCH > room):
-        size, before = 0, i
-        while i < end and size < BATCH:
-            width = blank(text, i, end)
-            if width > 0:
-                if lines and text[i] == 10:
-                    batch[size, START] = NOTHING
-                    size += 1
-                i += width
-                continue
-            batch[size, START] = i
-            i, batch[size, HASH] = scan_token(text, i, end)
-            batch[size, END] = i
-            prefetch(slots, batch[size, HASH] & mask)
-            size += 1
+    batch = np.empty((BATCH + BLOCK, 3), np.int64)  # hash, start, end; start NOTHING: the end of a line
+    state, starts, tail = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
+    while (i < end or state[0] > 0) and not (learn and known + BATCH + BLOCK > room):
+        size, before = 0, starts[0] if state[0] > 0 else i + state[1]
+        while (i < end or state[0] > 0) and size < BATCH:
+            size = cut_block(text, i, tail, True, lines, state, starts, batch, size)
+            i += BLOCK
+        for t in range(size):
+            if batch[t, START] >= 0:
+                batch[t, HASH] = hash_of(text, batch[t, START], batch[t, END])
+                prefetch(slots, batch[t, HASH] & mask)
         if learn and spelt + i - before > len(spellings):
             return before, written, known, spelt
         for t in range(size):
@@ -220,4 +252,4 @@ def read_tokens(text, begin, spellings, spelt, types, known, slots, learn, lines
                     known += 1
             ids[written] = number
             written += 1
-    return i, written, known, spelt
+    return starts[0] if state[0] > 0 else i + state[1], written, known, spelt
