@@ -128,7 +128,7 @@ def load_64(context: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def bytes_between(context: Any, array: Any, index: Any, low: Any, high: Any) -> Any:
-    """A bit for each of the 64 bytes from ``array[index]`` on: is it ``low`` to ``high``? That of the first is lowest."""
+    """A bit for each of the 64 bytes from ``array[index]`` on, the first lowest: is it ``low`` to ``high``?"""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array_type, index_type, *_ = signature.args
