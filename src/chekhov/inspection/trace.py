@@ -131,7 +131,12 @@ def summary(trace: Trace) -> list[dict[str, Any]]:
         if name.endswith("pre_activation") or not name.startswith("layers."):
             continue
         _, layer, what = name.split(".")
-        row: dict[str, Any] = {"layer": int(layer), "name": what, "mean": float(array.mean()), "std": float(array.std())}
+        row: dict[str, Any] = {
+            "layer": int(layer),
+            "name": what,
+            "mean": float(array.mean()),
+            "std": float(array.std()),
+        }
         if what in SIGMOIDS:
             row |= {"shut": float((array < CLOSED).mean()), "open": float((array > OPEN).mean())}
         elif what != "cell_state":
