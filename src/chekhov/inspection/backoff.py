@@ -167,8 +167,8 @@ def path_lines(path: Path, read: ReadText) -> list[str]:
     token = shown([read.tokens[path.position]]) + ("?" if read.ids[path.position] == 0 else "")
     p = 10**path.log10_prob
     what = "start distribution" if path.restart else f"order {path.order} of {path.highest}"
-    found = len(path.looks[0].context)
-    what += "" if path.chain else f", {found} {'word' if found == 1 else 'words'} of context found"
+    known = len(path.looks[0].context)
+    what += "" if path.chain else f", {known} {'word' if known == 1 else 'words'} of context found"
     lines = [f"{token}  log10 p {number(path.log10_prob)}  p {p:.3g}  {what}"]
     width = max(len(shown(look.context)) for look in path.looks)
     for i, look in enumerate(path.looks):

@@ -58,7 +58,7 @@ class TextCounts:
         """What is known of an n-gram."""
         n = len(words)
         rank, context = self.rank(words), self.rank(words[:-1]) if n > 1 else 0
-        found = {"count": self._count(self.levels[n - 1].counts, rank, n)}
+        found: dict[str, Any] = {"count": self._count(self.levels[n - 1].counts, rank, n)}
         found["context_count"] = self._total(self.levels[n - 1].counts, context, n)
         if self.smoothing in ADJUSTED:
             adjusted = self._count(self.adjusted[n - 1], rank, n)

@@ -4,9 +4,10 @@
     gradient          |d z / d x_j|, x_j the embedding that the first layer reads           (Simonyan et al. 2014)
     gradient x input  x_j . d z / d x_j: to first order, what the token adds                 (Shrikumar et al. 2017)
 
-z = log(p / (1 - p)) and not log p, whose gradient is 0 where the net is sure. Above 0 the token speaks for what came, below 0 against it. Replacements are drawn from what the model itself expects
-at that place, the token itself left out, so that the text stays one that it might read. Every kind of model has them;
-gradients are of nets only. Where a replacement makes the token impossible, its p counts as 1e-9.
+z = log(p / (1 - p)) and not log p, whose gradient is 0 where the net is sure. Above 0 the token speaks for what came,
+below 0 against it. Replacements are drawn from what the model itself expects at that place, the token itself left out,
+so that the text stays one that it might read. Every kind of model has them; gradients are of nets only. Where a
+replacement makes the token impossible, its p counts as 1e-9.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from chekhov.types import BOS, EOS, UNK, Ids, LanguageModel
 
 LEAST = math.log(1e-9)  # nats: what an impossible token counts as
 FARTHEST = 200  # tokens
+SMALLER = "train again with a smaller --lr or --clip, or give a shorter text"
 ROWS = 500  # of the output layer at once
 Floats = NDArray[np.float64]
 
@@ -80,6 +82,9 @@ def saliency(
         state = model.model.score(state, read.ids[None, 1:first])[1]
     window = read.ids[first : position + 1]
     own, changed = replaced_log_probs(model.model, state, window, replacements, seed)
+    if math.isnan(own):
+        what = f"log p of token {position} ({read.tokens[position]!r}) is not a number"
+        raise ModelError("E-TRACE-005", what, mend=SMALLER)
     if own == -math.inf:
         what = f"the model gives token {position} ({read.tokens[position]!r}) no chance: there is nothing to explain"
         raise UsageError("E-TRACE-009", what, mend="another token, or a model with smoothing")
@@ -145,6 +150,6 @@ def input_gradients(net: Any, ids: Ids, target: int) -> tuple[Floats, Floats]:
         (g,) = torch.autograd.grad(log_odds, x)
     if not torch.isfinite(g).all():
         what = "the gradient of the prediction with respect to its inputs is not finite"
-        raise ModelError("E-TRACE-005", what, mend="train again with a smaller --lr or --clip, or give a shorter text")
+        raise ModelError("E-TRACE-005", what, mend=SMALLER)
     slopes, inputs = g[0].double().numpy(), x.detach()[0].double().numpy()
     return np.linalg.norm(slopes, axis=1), (slopes * inputs).sum(axis=1)

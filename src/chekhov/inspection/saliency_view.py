@@ -13,6 +13,7 @@ from chekhov.inspection.saliency import Saliency
 from chekhov.tasks.surprisal import SCALE, Colour, colour_of, html_cell, print_pieces, write_page
 
 MOST = 8  # tokens that are listed
+SIGNS = (("for it", 1.0), ("against", -1.0))
 LEAST_SHARE = 0.02  # of the largest: less is not listed
 
 
@@ -74,8 +75,8 @@ def write_saliency_page(found: Saliency, out: Path) -> None:
         cells.append(html.escape(piece) if value is None else html_cell(piece, colour, f"{value:.3f} nats"))
     token = html.escape(shown([found.read.tokens[found.position]]))
     rows = [f'<p>{"".join(cells)} <b title="{found.log_prob:.3f} nats">{token}</b></p>']
+    model, scale = html.escape(found.model), " ".join(html_cell(f" {name} ", shade(sign), "") for name, sign in SIGNS)
     header = (
-        f"What {html.escape(found.model)} rests {token} on (log p {found.log_prob:.3f} nats): nats lost when "
-        f"a token is replaced. {html_cell(' for it ', shade(1.0), 'speaks for it')} {html_cell(' against ', shade(-1.0), '')}"
+        f"What {model} rests {token} on (log p {found.log_prob:.3f} nats): nats lost when a token is replaced. {scale}"
     )
     write_page(out, f"Saliency of {token}", header, rows)

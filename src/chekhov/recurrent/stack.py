@@ -30,7 +30,8 @@ class Stack(Cell):
 
     def trace_step(self, x: Tensor, state: tuple[Any, ...]) -> tuple[dict[str, Tensor], tuple[Any, ...]]:
         """Names begin with ``layers.0.``, ``layers.1.``, ...; ``features`` is what the stack puts out. No dropout."""
-        named, states = {}, []
+        named: dict[str, Tensor] = {}
+        states = []
         for layer, (cell, layer_state) in enumerate(zip(self.cells, state, strict=True)):
             own, layer_state = cell.trace_step(x, layer_state)  # type: ignore[operator]
             named |= {f"layers.{layer}.{name}": value for name, value in own.items()}
