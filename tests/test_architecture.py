@@ -36,6 +36,7 @@ ORDER = [
         "kenlm_kernels",
         "kenlm",
         "markovify",
+        "inspection",
         "cli",
         "testing",
     ),

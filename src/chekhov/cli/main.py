@@ -25,6 +25,7 @@ from chekhov.cli import (
     rifle,
     score,
     tag,
+    trace,
     train,
     verify,
 )
@@ -47,6 +48,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("rescore")(rescore.rescore)
 app.command("mix")(mix.mix)
 app.command("rifle")(rifle.rifle)
+app.command("trace")(trace.trace)
 app.command("prune")(prune.prune)
 app.command("quantise")(quantise.quantise)
 app.command("export")(export.export)

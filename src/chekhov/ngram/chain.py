@@ -66,13 +66,13 @@ class Chain:
 
     def advance(self, state: ChainState, tokens: Ids) -> ChainState:
         context = np.concatenate([state.context[:, 1:], np.asarray(tokens, np.int64)[:, None]], axis=1)
-        restart = self._current_ranks(state.context)[1] < 0  # what stood before no longer counts
+        restart = self.current_ranks(state.context)[1] < 0  # what stood before no longer counts
         context[restart, :-1] = NOTHING
         return ChainState(context)
 
     def log_probs(self, state: ChainState) -> LogProbs:
         rows = np.tile(self.start_log_probs, (len(state.context), 1))
-        lengths, ranks = self._current_ranks(state.context)
+        lengths, ranks = self.current_ranks(state.context)
         for b in np.flatnonzero(ranks >= 0).tolist():
             followers = self.followers(int(lengths[b]), int(ranks[b]))
             counts = np.bincount(followers, minlength=self.vocab_size)
@@ -124,7 +124,7 @@ class Chain:
             before = ranks
         return live
 
-    def _current_ranks(self, contexts: Ids) -> tuple[Ids, Ranks]:
+    def current_ranks(self, contexts: Ids) -> tuple[Ids, Ranks]:
         """contexts (B, k) -> their lengths (B,), and their ranks among the contexts of that length; -1: a restart."""
         lengths = (contexts != NOTHING).sum(axis=1)
         last = np.stack([ranks[:, -1] for ranks in self._live_ranks(contexts)], axis=1)

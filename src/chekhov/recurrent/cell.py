@@ -27,6 +27,15 @@ class Cell(nn.Module, ABC):
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """x (B, I), state -> output (B, H), new state."""
 
+    def trace_step(self, x: Tensor, state: Any) -> tuple[dict[str, Tensor], Any]:
+        """x (B, I), state -> all that `step` computes on its way, by name, each (B, H), and the new state.
+
+        ``hidden_state`` is the output; gates are named with what they do (``forget_gate``), and what stood before
+        their sigmoid or tanh is ``..._pre_activation``.
+        """
+        output, state = self.step(x, state)
+        return {"hidden_state": output}, state
+
     def unroll(self, xs: Tensor, state: Any) -> tuple[Tensor, Any]:
         """xs (B, T, I), state -> outputs (B, T, H), state after the last step."""
         outputs = []

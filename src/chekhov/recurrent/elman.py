@@ -31,10 +31,14 @@ class Elman(TorchCell):
             nn.init.eye_(self.weights.get_parameter("weight_hh_l0"))
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        W_xh, W_hh, b, b_hh = self.parameters_by_letter()
-        f = ACTIVATIONS[self.activation]
-        h = f(x @ W_xh.t() + state @ W_hh.t() + b + b_hh)
+        h = self.trace_step(x, state)[1]
         return h, h
+
+    def trace_step(self, x: Tensor, state: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        W_xh, W_hh, b, b_hh = self.parameters_by_letter()
+        a = x @ W_xh.t() + state @ W_hh.t() + b + b_hh
+        h = ACTIVATIONS[self.activation](a)
+        return {"pre_activation": a, "hidden_state": h}, h
 
     def unroll(self, xs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         if by_formula():

@@ -39,24 +39,32 @@ class GRU(TorchCell):
         self.hold(nn.GRU(input_size, hidden_size, bias=bias, batch_first=True), gates=3)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.trace_step(x, state)[1]
+        return h, h
+
+    def trace_step(self, x: Tensor, state: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         W, U, b, b_hh = self.parameters_by_letter()
         h = state
         from_x = x @ W.t() + b  # (B, 3H)
         x_r, x_z, x_n = from_x.chunk(3, dim=1)
         if self.reset == "after":
             h_r, h_z, h_n = (h @ U.t() + b_hh).chunk(3, dim=1)
-            r = torch.sigmoid(x_r + h_r)
-            n = torch.tanh(x_n + r * h_n)
+            a_r = x_r + h_r
+            r = torch.sigmoid(a_r)
+            a_n = x_n + r * h_n
         else:
             U_rz, U_n = U.split([2 * self.hidden_size, self.hidden_size])
             b_rz, b_n = b_hh.split([2 * self.hidden_size, self.hidden_size])
             h_r, h_z = (h @ U_rz.t() + b_rz).chunk(2, dim=1)
-            r = torch.sigmoid(x_r + h_r)
-            n = torch.tanh(x_n + (r * h) @ U_n.t() + b_n)
-        z = torch.sigmoid(x_z + h_z)
+            a_r = x_r + h_r
+            r = torch.sigmoid(a_r)
+            a_n = x_n + (r * h) @ U_n.t() + b_n
+        a_z = x_z + h_z
+        z, n = torch.sigmoid(a_z), torch.tanh(a_n)
         keep = z if self.update == "keep" else 1 - z
         h = keep * h + (1 - keep) * n
-        return h, h
+        before = {"reset_gate_pre_activation": a_r, "update_gate_pre_activation": a_z, "candidate_pre_activation": a_n}
+        return {"reset_gate": r, "update_gate": z, "candidate": n, **before, "hidden_state": h}, h
 
     def unroll(self, xs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         if self.reset == "before" or by_formula():

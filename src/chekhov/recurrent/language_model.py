@@ -89,16 +89,16 @@ class RecurrentLM(nn.Module):
                 "tied weights need an embedding of the hidden size",
                 mend=f"give --embedding-size {hidden_size} too",
             )
-        nn.init.normal_(self.embedding.weight, std=hidden_size**-0.5)  # as a head; `_embed` scales it up again
+        nn.init.normal_(self.embedding.weight, std=hidden_size**-0.5)  # as a head; `embed` scales it up again
         self.head.weight = self.embedding.weight
 
     def forward(self, ids: Tensor, cells: Any) -> tuple[Tensor, Any]:
         """ids (B, T) -> features (B, T, H), the stack's state after them."""
-        x = F.dropout(self._embed(ids), self.dropout, self.training)
+        x = F.dropout(self.embed(ids), self.dropout, self.training)
         features, cells = self.stack.unroll(x, cells)
         return F.dropout(features, self.dropout, self.training), cells
 
-    def _embed(self, ids: Tensor) -> Tensor:
+    def embed(self, ids: Tensor) -> Tensor:
         """<s> and </s> share a vector: what begins here has ended there, and training sees </s> often."""
         ids = ids.masked_fill(ids == BOS, EOS)
         if self.embedding is None:
@@ -117,12 +117,12 @@ class RecurrentLM(nn.Module):
 
     @torch.inference_mode()
     def log_probs(self, state: RecurrentState) -> LogProbs:
-        return self._log_softmax(torch.from_numpy(state.features)).numpy()
+        return self.log_softmax(torch.from_numpy(state.features)).numpy()
 
     @torch.inference_mode()
     def advance(self, state: RecurrentState, tokens: Ids) -> RecurrentState:
         cells = map_state(torch.from_numpy, state.cells)
-        features, cells = self.stack.step(self._embed(torch.from_numpy(tokens)), cells)
+        features, cells = self.stack.step(self.embed(torch.from_numpy(tokens)), cells)
         return map_state(lambda tensor: tensor.numpy(), RecurrentState(features, cells))
 
     @torch.inference_mode()
@@ -134,14 +134,14 @@ class RecurrentLM(nn.Module):
         block = max(1, min(1024, MAX_LOGITS // (B * self.vocab_size)))
         for start in range(0, T, block):
             targets = tokens[:, start : start + block]
-            outputs, cells = self.stack.unroll(self._embed(targets), cells)
+            outputs, cells = self.stack.unroll(self.embed(targets), cells)
             before = torch.cat([features[:, None], outputs[:, :-1]], dim=1)  # the features that predict each target
-            log_probs = self._log_softmax(before).gather(2, targets[..., None])
+            log_probs = self.log_softmax(before).gather(2, targets[..., None])
             out[:, start : start + block] = log_probs[..., 0].numpy()
             features = outputs[:, -1]
         return out, map_state(lambda tensor: tensor.numpy(), RecurrentState(features.clone(), cells))
 
-    def _log_softmax(self, features: Tensor) -> Tensor:
+    def log_softmax(self, features: Tensor) -> Tensor:
         logits = self.head(features)
         logits[..., BOS] = -torch.inf  # the start symbol is conditioned on, never predicted
         return F.log_softmax(logits, dim=-1)

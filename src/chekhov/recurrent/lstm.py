@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from chekhov.recurrent.sequences import by_formula, lstm_sequence, runs_here, torch_is_faster
 from chekhov.recurrent.weights import TorchCell
 
+GATES = ("input_gate", "forget_gate", "candidate", "output_gate")  # in PyTorch's order
+
 
 class LSTMState(NamedTuple):
     h: Tensor  # (B, H) hidden state: what is shown
@@ -43,12 +45,19 @@ class LSTM(TorchCell):
         return LSTMState(zeros, zeros)
 
     def step(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        state = self.trace_step(x, state)[1]
+        return state.h, state
+
+    def trace_step(self, x: Tensor, state: LSTMState) -> tuple[dict[str, Tensor], LSTMState]:
         W, U, b_ih, b_hh = self.parameters_by_letter()
-        gates = x @ W.t() + state.h @ U.t() + b_ih + b_hh  # (B, 4H)
-        i, f, g, o = gates.chunk(4, dim=1)
-        c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
-        return h, LSTMState(h, c)
+        before = (x @ W.t() + state.h @ U.t() + b_ih + b_hh).chunk(4, dim=1)  # each (B, H)
+        i, f, o = (torch.sigmoid(before[gate]) for gate in (0, 1, 3))
+        g = torch.tanh(before[2])
+        c = f * state.c + i * g
+        h = o * torch.tanh(c)
+        gates = dict(zip(GATES, (i, f, g, o), strict=True))
+        named = {f"{gate}_pre_activation": a for gate, a in zip(GATES, before, strict=True)}
+        return {**gates, **named, "cell_state": c, "hidden_state": h}, LSTMState(h, c)
 
     def unroll(self, xs: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         if by_formula():

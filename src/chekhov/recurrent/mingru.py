@@ -32,10 +32,14 @@ class MinGRU(Cell):
         return self.projection.weight.new_zeros(batch_size, self.hidden_size)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        z, n = self.projection(x).chunk(2, dim=-1)
-        z = torch.sigmoid(z)
-        h = (1 - z) * state + z * n
+        h = self.trace_step(x, state)[1]
         return h, h
+
+    def trace_step(self, x: Tensor, state: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        a_z, n = self.projection(x).chunk(2, dim=-1)
+        z = torch.sigmoid(a_z)
+        h = (1 - z) * state + z * n
+        return {"update_gate": z, "candidate": n, "update_gate_pre_activation": a_z, "hidden_state": h}, h
 
     def unroll(self, xs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         if xs.shape[1] == 0:

@@ -28,6 +28,17 @@ class Stack(Cell):
     def step(self, x: Tensor, state: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
         return self._through("step", x, state)
 
+    def trace_step(self, x: Tensor, state: tuple[Any, ...]) -> tuple[dict[str, Tensor], tuple[Any, ...]]:
+        """Names begin with ``layers.0.``, ``layers.1.``, ...; ``features`` is what the stack puts out. No dropout."""
+        named: dict[str, Tensor] = {}
+        states = []
+        for layer, (cell, layer_state) in enumerate(zip(self.cells, state, strict=True)):
+            own, layer_state = cell.trace_step(x, layer_state)  # type: ignore[operator]
+            named |= {f"layers.{layer}.{name}": value for name, value in own.items()}
+            x = own["hidden_state"] + x if self.residual and layer > 0 else own["hidden_state"]
+            states.append(layer_state)
+        return {**named, "features": x}, tuple(states)
+
     def unroll(self, xs: Tensor, state: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
         return self._through("unroll", xs, state)
 

@@ -27,8 +27,13 @@ class FixedWindow(Cell):
         return self.hidden.weight.new_zeros(batch_size, self.width - 1, self.input_size)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        named, state = self.trace_step(x, state)
+        return named["hidden_state"], state
+
+    def trace_step(self, x: Tensor, state: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         seen = torch.cat([state, x[:, None]], dim=1)  # (B, width, I), oldest first
-        return torch.tanh(self.hidden(seen.flatten(1))), seen[:, 1:]
+        a = self.hidden(seen.flatten(1))
+        return {"pre_activation": a, "hidden_state": torch.tanh(a)}, seen[:, 1:]
 
     def unroll(self, xs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         B, T, _ = xs.shape
