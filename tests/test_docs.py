@@ -20,7 +20,7 @@ SOURCE = sorted((ROOT / "src").rglob("*.py"))
 CODE = re.compile(r"E-[A-Z]+-[0-9]{3}")
 VERBS = [
     *("classify", "demo", "doctor", "evaluate", "export", "generate", "import", "info", "mix", "prune"),
-    *("quantise", "rescore", "rifle", "score", "tag", "trace", "train", "verify"),
+    *("gradients", "quantise", "rescore", "rifle", "score", "tag", "trace", "train", "verify"),
 ]
 KINDS = ["chain", "classifier", "elman", "gru", "lstm", "mingru", "ngram", "tagger", "window"]
 

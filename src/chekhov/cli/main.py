@@ -16,6 +16,7 @@ from chekhov.cli import (
     evaluate,
     export,
     generate,
+    gradients,
     import_arpa,
     info,
     mix,
@@ -49,6 +50,7 @@ app.command("rescore")(rescore.rescore)
 app.command("mix")(mix.mix)
 app.command("rifle")(rifle.rifle)
 app.command("trace")(trace.trace)
+app.command("gradients")(gradients.gradients)
 app.command("prune")(prune.prune)
 app.command("quantise")(quantise.quantise)
 app.command("export")(export.export)

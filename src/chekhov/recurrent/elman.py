@@ -14,9 +14,10 @@ from chekhov.recurrent.weights import TorchCell
 class Elman(TorchCell):
     r"""h_t = f(W_xh x_t + W_hh h_{t-1} + b), without ``bias`` the chapter's (Elman 1990, "Finding structure in time").
 
-    f is ``tanh``, ``relu`` (then W_hh starts as the identity: Le, Jaitly & Hinton 2015) or ``sigmoid``. The state is
-    h (B, H); weights as in `TorchCell`, b the sum of two vectors. The gradient through t steps is a product of t
-    factors diag(f') W_hh: it vanishes or explodes, and the net forgets.
+    f is ``tanh``, ``relu`` (then W_hh starts as the identity: Le, Jaitly & Hinton 2015), ``sigmoid``, or ``identity``:
+    a linear net, with W_hh = beta I and W_xh = eta I the momentum of gradient descent. The state is h (B, H); weights
+    as in `TorchCell`, b the sum of two vectors. The gradient through t steps is a product of t factors diag(f') W_hh:
+    it vanishes or explodes, and the net forgets.
     """
 
     def __init__(self, input_size: int, hidden_size: int, *, activation: str = "tanh", bias: bool = True):
@@ -25,7 +26,7 @@ class Elman(TorchCell):
             what = f"the activation {activation!r} is unknown"
             raise UsageError("E-TRAIN-010", what, mend=f"choose one of {', '.join(ACTIVATIONS)}")
         self.activation = activation
-        kernel = "relu" if activation == "relu" else "tanh"  # torch has none for sigmoid: it runs through `step`
+        kernel = "relu" if activation == "relu" else "tanh"  # torch has no others: they run through `step`
         self.hold(nn.RNN(input_size, hidden_size, nonlinearity=kernel, bias=bias, batch_first=True), gates=1)
         if activation == "relu":
             nn.init.eye_(self.weights.get_parameter("weight_hh_l0"))
@@ -41,7 +42,7 @@ class Elman(TorchCell):
         return {"pre_activation": a, "hidden_state": h}, h
 
     def unroll(self, xs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        if by_formula():
+        if by_formula() or self.activation == "identity":
             return Cell.unroll(self, xs, state)
         W, U, b, b_hh = self.parameters_by_letter()
         if runs_here(xs, W):
