@@ -116,7 +116,8 @@ def node_of(model: TextModel, context: Any) -> int:
 
     table, node = model.model.table, 0  # type: ignore[attr-defined]
     for word in context:
-        entry = kernels.find(table.nodes, table.entries, node, word, table.vocab_size.bit_length()) if node else word
+        bits = table.vocab_size.bit_length()
+        entry = kernels.find(table.nodes, table.entries, table.hints, node, word, bits) if node else word
         node = int(table.entries[entry, 2]) if node else 1 + int(word)
     return node
 

@@ -101,7 +101,7 @@ def ngram_paths(model: Any, read: ReadText) -> list[Path]:
         while True:
             depth = int(np.searchsorted(starts, node, side="right")) - 1
             begin, end = (int(place) for place in nodes[node : node + 2, 0])
-            e = int(kernels.find(nodes, entries, node, word, bits))
+            e = int(kernels.find(nodes, entries, table.hints, node, word, bits))
             log10 = float(table.log10_probs[e] if e >= 0 else table.log10_backoffs[node])
             looks.append(Look(tokens[t - depth : t], log10, e >= 0, end - begin))
             if e >= 0:

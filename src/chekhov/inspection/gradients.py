@@ -190,8 +190,8 @@ def unroll_in_windows(cell: Cell, xs: Tensor, window: int) -> Iterator[tuple[Ten
 
 
 def bptt_bytes(cell: Cell, xs: Tensor, window: int | None = None) -> int:
-    """Bytes that autograd keeps for the way back, beside the weights: at most at once, window by window."""
-    own = {parameter.untyped_storage().data_ptr() for parameter in cell.parameters()}
+    """Bytes that autograd keeps for the way back, beside weights and inputs: at most at once, window by window."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in (xs, *cell.parameters())}
     most = 0
     kept: dict[int, Tensor] = {}
 

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.ngram.model import LN10, LONG, as_words, checked_sizes
+from chekhov.ngram.model import LN10, as_words, checked_sizes
 from chekhov.ngram.table import damaged
 from chekhov.types import BOS, Arrays, Ids, LogProbs
 
 CODES = 256
 PADDING = 16  # bytes after the last record: 64 bits are read at once
-PIECES = 16  # into which one long row is cut
+LONG = 1000  # tokens of one row that are worth cutting into pieces
+PIECES = 16  # so many
 COLUMNS = 5  # of the layout of a level: see `packed_kernels`
 
 
