@@ -163,7 +163,8 @@ last words and hardly at those that decide. Believe the replacements.
 Below, the cells that tell a rifle from a samovar where the last act ends: the same sentence is read with each, and the
 colours are the difference. What was said of the thing is carried over every word between.
 
-Chain and n-gram cannot see the thing: it hung too long ago. Nor can the window of 8: the noun stands fourteen words back.
+Chain and n-gram cannot see the thing: it hung too long ago. Nor can the window of 8: the noun stands fourteen words
+back.
 
 ## States and gates in a file
 

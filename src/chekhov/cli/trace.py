@@ -23,7 +23,9 @@ SHOWN = 8  # unknown tokens that are named
 
 def trace(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A model folder.")],
-    text: Annotated[str | None, typer.Option(metavar="FILE|-", help="The text: a whole document.")] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The text, a whole document; -: standard input.")
+    ] = None,
     prompt: Annotated[str | None, typer.Option(help="The beginning of a text, here on the command line.")] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Of a net: write states and gates as FILE.safetensors.")
