@@ -120,8 +120,8 @@ highest of the three; d: so many words after the rifle was hung, how often its v
 ![Loss by length of context, and planted rifles, for each window](windows.svg)
 
 The horizon does not move: no rifle of this text hangs for longer than some twenty words, and up to there every window
-is enough. Even that of 8, where each rifle's gradient is cut on the way: the state is carried over the cut, and it seems
-that what it holds of the thing by chance is enough for the next window to learn to keep it.
+is enough. Even that of 8, where each rifle's gradient is cut on the way: the state is carried over the cut, and it
+seems that what it holds of the thing by chance is enough for the next window to learn to keep it.
 
 At 32 words, farther than the text teaches, windows of 32 are ahead of those of 256 in all three seeds, and those of 8
 lie between. From 64 words on one seed differs from the next by more than one window from another: three seeds rank
