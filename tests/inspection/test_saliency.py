@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -169,9 +170,15 @@ def test_views(tmp_path: Path) -> None:
     found = saliency(model, read(model), 8)
     out = io.StringIO()
     print_saliency(found, out)
-    lines = out.getvalue().splitlines()
+    lines, largest = out.getvalue().splitlines(), abs(found.replacement).max()
     assert lines[0].startswith("lstm: log p(и) = -")
-    assert lines[1].startswith(f"кот[{found.replacement[0]:.2f}] ел[{found.replacement[1]:.2f}]")
+    marked = dict(re.findall(r"(\S+)\[(.*?)\]", lines[1]))
+    shown = {
+        token: f"{value:.2f}" for token, value in zip(SEEN.split(), found.replacement) if abs(value) >= 0.02 * largest
+    }
+    assert marked == {token: value for token, value in shown.items() if abs(float(value)) >= 0.005}
+    assert len(marked) > 1
+    assert " ".join(re.sub(r"\[.*?\]", "", lines[1]).split()) == "кот ел рыбу . пёс спал дома"
     write_saliency_page(found, tmp_path / "s.html")
     page = (tmp_path / "s.html").read_text()
     assert f'title="{found.replacement[6]:.3f} nats">дома</span>' in page

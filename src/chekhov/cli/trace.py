@@ -65,7 +65,7 @@ def trace(
     read = read_text(found, content, ends=prompt is None)
     if read.unknown:
         shown = ", ".join(sorted(set(read.unknown))[:SHOWN])
-        note(f"the model does not know {len(read.unknown)} of {len(read.tokens) - 1} tokens (<unk> to it): {shown}")
+        note(f"the model does not know {len(read.unknown):,} of {len(read.tokens) - 1:,} tokens (<unk> to it): {shown}")
     if saliency is not None:
         position = read.position(saliency)
         result = find_saliency(found, read, position, replacements=replacements, farthest=farthest, seed=seed)

@@ -189,7 +189,8 @@ def details(look: Look) -> str:
     if counts.get("discount"):
         parts.append(f"discount {counts['discount']:.3f}")
     if look.followers is not None and look.context:
-        parts.append(f"{look.followers or 'no'} {'word follows' if look.followers < 2 else 'words follow'}")
+        number_of = f"{look.followers:,}" if look.followers else "no"
+        parts.append(f"{number_of} {'word follows' if look.followers < 2 else 'words follow'}")
     return ", ".join(parts)
 
 

@@ -14,7 +14,7 @@ from chekhov.tasks.surprisal import SCALE, Colour, colour_of, html_cell, print_p
 
 MOST = 8  # tokens that are listed
 SIGNS = (("for it", 1.0), ("against", -1.0))
-LEAST_SHARE = 0.02  # of the largest: less is not listed
+LEAST_SHARE = 0.02  # of the largest: less is neither marked nor listed
 
 
 def pieces(read: ReadText, first: int, last: int) -> Iterator[tuple[str, int | None]]:
@@ -49,13 +49,15 @@ def coloured(found: Saliency) -> Iterator[tuple[str, float | None, Colour]]:
 def print_saliency(found: Saliency, out: TextIO) -> None:
     token = shown([found.read.tokens[found.position]])
     print(f"{found.model}: log p({token}) = {found.log_prob:.3f} nats. It rests on:", file=out)
-    print_pieces(coloured(found), out, digits=2)
+    largest = float(abs(found.replacement).max())
+    least = max(LEAST_SHARE * largest, 0.005)
+    marked = ((piece, v if v is not None and abs(v) >= least else None, colour) for piece, v, colour in coloured(found))
+    print_pieces(marked, out, digits=2)
     nets = found.gradient is not None
     print(f"\n{'replaced':>15}{'gradient':>10}{'x input':>9}" if nets else f"\n{'replaced':>15}", file=out)
-    largest = float(abs(found.replacement).max())
     ranked = sorted(range(len(found.places)), key=lambda i: -abs(found.replacement[i]))
     for i in ranked[:MOST]:
-        if abs(found.replacement[i]) < LEAST_SHARE * largest:
+        if abs(found.replacement[i]) < least:
             break
         row = f"{found.replacement[i]:8.3f} ± {found.error[i]:.2f}"
         if found.gradient is not None and found.gradient_x_input is not None:
