@@ -190,6 +190,18 @@ def test_views(tmp_path: Path) -> None:
     assert rows[0]["target"] == "и"
 
 
+def test_line_breaks_and_control_characters_stay_on_their_line() -> None:
+    text = "a\nb\x1b[31m\n" * 3
+    tokenizer = train_tokenizer("characters", [text])
+    ids = tokenizer.encode(text)
+    model = TextModel(train_ngram(ids, order=3, vocab_size=tokenizer.vocabulary.size), tokenizer, name="n")
+    out = io.StringIO()
+    print_saliency(saliency(model, read_text(model, text, ends=False), 4), out)
+    assert "\x1b" not in out.getvalue()
+    assert out.getvalue().splitlines()[0].startswith("n: log p(\\x1b) = ")
+    assert re.sub(r"\[.*?\]", "", out.getvalue().splitlines()[1]) == "a⏎b"
+
+
 def test_text_cannot_forge_a_page(tmp_path: Path) -> None:
     tokenizer = train_tokenizer("whitespace", ["<b>x</b> & y z\n" * 3])
     ids = tokenizer.encode("<b>x</b> & y z\n" * 3)
