@@ -69,8 +69,10 @@ def print_saliency(found: Saliency, out: TextIO) -> None:
         j = found.places[i]
         print(f"{row}  {printable(shown([found.read.tokens[j]]))}, {found.position - j} back", file=out)
     print("replaced: nats that the prediction loses when the token is another one, a mean and its error", file=out)
-    if nets:
-        print("gradient: of the log-odds by the token's embedding; x input: times the embedding", file=out)
+    gradient = (
+        "of the log-odds by the token's embedding; x input: times the embedding" if nets else "only nets have one"
+    )
+    print(f"gradient: {gradient}", file=out)
 
 
 def write_saliency_page(found: Saliency, out: Path) -> None:
