@@ -81,7 +81,8 @@ one time in eight rightly. A net may carry the thing in its state for as long as
 No rifle of the training text hangs for longer than some twenty words: what nets do at 32 and beyond they were never
 taught, and by one seed of a short run. The Elman net, whose gradient fades, learns the twenty words and little more;
 gates carry the thing on. Windows of 32 words cover all that there is to learn; those of 256 bring the gradient farther
-but leave fewer steps in the same time, and here that costs more than it gains.
+but leave fewer steps in the same time, and here that costs more than it gains; with as many steps they predict as
+well, and three seeds show how little one run says of longer distances ([windows.md](windows.md)).
 
 *Reach* is not *use*: a net's state changes a little with a word of long ago. The *horizon* tells what is of use: from
 there on more context gains no more than a hundredth of a nat a token.

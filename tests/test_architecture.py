@@ -117,6 +117,8 @@ def test_counting_models_never_import_torch(tmp_path: Path) -> None:
         assert "torch" not in modules_after("train", kind, str(text), "-o", folder)
         assert "torch" not in modules_after("generate", folder, "--seed", "1")
         assert "torch" not in modules_after("score", folder, str(text))
+        assert "torch" not in modules_after("trace", folder, "--prompt", "Ружьё висело", "--saliency", "-1")
+        assert "torch" not in modules_after("trace", folder, "--prompt", "Ружьё висело")
         assert "torch" not in modules_after("evaluate", folder, "--text", str(text))
 
 

@@ -121,19 +121,22 @@ def write_arrays(folder: Path, prefix: str, arrays: Arrays) -> tuple[str, Stored
     return name, stored
 
 
-def safetensors_blocks(arrays: Arrays) -> Iterable[bytes | memoryview]:
+def safetensors_blocks(arrays: Arrays, metadata: Mapping[str, str] | None = None) -> Iterable[bytes | memoryview]:
     """The bytes of a safetensors file: the length of the header, the header, the arrays."""
-    yield safetensors_header({name: (array.dtype, array.shape) for name, array in arrays.items()})[0]
+    yield safetensors_header({name: (array.dtype, array.shape) for name, array in arrays.items()}, metadata)[0]
     for array in arrays.values():
         if array.size:
             view = np.ascontiguousarray(array).data.cast("B")
             yield from (view[start : start + BLOCK] for start in range(0, len(view), BLOCK))
 
 
-def safetensors_header(shapes: Mapping[str, tuple[Any, tuple[int, ...]]]) -> tuple[bytes, dict[str, int]]:
+def safetensors_header(
+    shapes: Mapping[str, tuple[Any, tuple[int, ...]]], metadata: Mapping[str, str] | None = None
+) -> tuple[bytes, dict[str, int]]:
     """The header of arrays of these types and shapes, in this order, and the byte at which each begins."""
     codes = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
-    header, begins, at = {}, {}, 0
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    begins, at = {}, 0
     for name, (dtype, shape) in shapes.items():
         end = at + np.dtype(dtype).itemsize * math.prod(shape)
         header[name] = {"dtype": codes[np.dtype(dtype)], "shape": list(shape), "data_offsets": [at, end]}

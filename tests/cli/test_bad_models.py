@@ -20,13 +20,14 @@ from calling import LSTM, PROGRAM, TEXT, call, refused
 from chekhov import files
 
 
-@pytest.mark.parametrize("verb", ["generate", "score", "info", "verify", "evaluate", "mix"])
+@pytest.mark.parametrize("verb", ["generate", "score", "info", "verify", "evaluate", "mix", "trace"])
 @pytest.mark.parametrize(
     ("name", "says"), [("nowhere", "no such folder"), ("che.txt", "this is a file"), (".", "holds no config.json")]
 )
 def test_what_is_no_model(folder: Path, tmp_path: Path, verb: str, name: str, says: str) -> None:
     text = str(folder / "che.txt")
     flags = {"evaluate": ("--text", text), "mix": (str(folder / "ngram"), "--valid", text, "-o", str(tmp_path / "x"))}
+    flags["trace"] = ("--text", text)
     refused(verb, str(folder / name), *flags.get(verb, ()), code=1, says=says)
     assert not (tmp_path / "x" / "config.json").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -169,9 +170,15 @@ def test_views(tmp_path: Path) -> None:
     found = saliency(model, read(model), 8)
     out = io.StringIO()
     print_saliency(found, out)
-    lines = out.getvalue().splitlines()
+    lines, largest = out.getvalue().splitlines(), abs(found.replacement).max()
     assert lines[0].startswith("lstm: log p(и) = -")
-    assert lines[1].startswith(f"кот[{found.replacement[0]:.2f}] ел[{found.replacement[1]:.2f}]")
+    marked = dict(re.findall(r"(\S+)\[(.*?)\]", lines[1]))
+    shown = {
+        token: f"{value:.2f}" for token, value in zip(SEEN.split(), found.replacement) if abs(value) >= 0.02 * largest
+    }
+    assert marked == {token: value for token, value in shown.items() if abs(float(value)) >= 0.005}
+    assert len(marked) > 1
+    assert " ".join(re.sub(r"\[.*?\]", "", lines[1]).split()) == "кот ел рыбу . пёс спал дома"
     write_saliency_page(found, tmp_path / "s.html")
     page = (tmp_path / "s.html").read_text()
     assert f'title="{found.replacement[6]:.3f} nats">дома</span>' in page
@@ -181,6 +188,18 @@ def test_views(tmp_path: Path) -> None:
     rows = found.as_json()
     assert [(row["token"], row["distance"]) for row in rows[-2:]] == [("спал", 2), ("дома", 1)]
     assert rows[0]["target"] == "и"
+
+
+def test_line_breaks_and_control_characters_stay_on_their_line() -> None:
+    text = "a\nb\x1b[31m\n" * 3
+    tokenizer = train_tokenizer("characters", [text])
+    ids = tokenizer.encode(text)
+    model = TextModel(train_ngram(ids, order=3, vocab_size=tokenizer.vocabulary.size), tokenizer, name="n")
+    out = io.StringIO()
+    print_saliency(saliency(model, read_text(model, text, ends=False), 4), out)
+    assert "\x1b" not in out.getvalue()
+    assert out.getvalue().splitlines()[0].startswith("n: log p(\\x1b) = ")
+    assert re.sub(r"\[.*?\]", "", out.getvalue().splitlines()[1]) == "a⏎b"
 
 
 def test_text_cannot_forge_a_page(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ SHOWN = 8  # unknown tokens that are named
 
 def trace(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A model folder.")],
-    text: Annotated[str | None, typer.Option(metavar="FILE|-", help="The text: a whole document.")] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The text, a whole document; -: standard input.")
+    ] = None,
     prompt: Annotated[str | None, typer.Option(help="The beginning of a text, here on the command line.")] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Of a net: write states and gates as FILE.safetensors.")
@@ -51,19 +53,13 @@ def trace(
     from chekhov.tasks.text_model import load
     from chekhov.text.reading import read_documents
 
-    if (text is None) == (prompt is None):
-        raise UsageError("E-TRACE-006", "one text is to be traced", mend="give --text FILE or --prompt TEXT")
-    if html is not None and saliency is None:
-        raise UsageError("E-TRACE-006", "--html is a page of --saliency", mend="give --saliency TOKEN, or leave it out")
-    if saliency is not None and (out is not None or counts is not None):
-        what = "--saliency prints what one token rests on; -o and --counts are of the whole text"
-        raise UsageError("E-TRACE-006", what, mend="leave one of them out")
+    check_flags(text, prompt, saliency, html, whole=out is not None or counts is not None)
     found = load(model)
     content = prompt if prompt is not None else read_documents([text or ""], encoding=encoding, note=note)[0].text
     read = read_text(found, content, ends=prompt is None)
     if read.unknown:
         shown = ", ".join(sorted(set(read.unknown))[:SHOWN])
-        note(f"the model does not know {len(read.unknown)} of {len(read.tokens) - 1} tokens (<unk> to it): {shown}")
+        note(f"the model does not know {len(read.unknown):,} of {len(read.tokens) - 1:,} tokens (<unk> to it): {shown}")
     if saliency is not None:
         position = read.position(saliency)
         result = find_saliency(found, read, position, replacements=replacements, farthest=farthest, seed=seed)
@@ -81,6 +77,17 @@ def trace(
         print_summary_json(traced)
     else:
         print_summary(traced)
+
+
+def check_flags(text: str | None, prompt: str | None, saliency: str | None, html: Path | None, *, whole: bool) -> None:
+    """``whole``: -o or --counts is given, which are of a whole text."""
+    if (text is None) == (prompt is None):
+        raise UsageError("E-TRACE-006", "one text is to be traced", mend="give --text FILE or --prompt TEXT")
+    if html is not None and saliency is None:
+        raise UsageError("E-TRACE-006", "--html is a page of --saliency", mend="give --saliency TOKEN, or leave it out")
+    if saliency is not None and whole:
+        what = "--saliency prints what one token rests on; -o and --counts are of the whole text"
+        raise UsageError("E-TRACE-006", what, mend="leave one of them out")
 
 
 def show_saliency(found: Saliency, page: Path | None, *, json: bool) -> None:

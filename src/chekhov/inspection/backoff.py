@@ -16,7 +16,7 @@ import numpy as np
 from chekhov.errors import UsageError
 from chekhov.inspection.reading import ReadText, token_record
 from chekhov.tasks.text_model import TextModel, finite
-from chekhov.types import EOS
+from chekhov.types import EOS, UNK
 
 KINDS = ("ngram", "packed-ngram", "chain")
 
@@ -164,17 +164,19 @@ def chain_paths(model: Any, read: ReadText) -> list[Path]:
 
 def path_lines(path: Path, read: ReadText) -> list[str]:
     """A tree of one token: its probability, and below it a line for each context that was looked in."""
-    token = shown([read.tokens[path.position]]) + ("?" if read.ids[path.position] == 0 else "")
+    token = shown([read.tokens[path.position]])
     p = 10**path.log10_prob
     what = "start distribution" if path.restart else f"order {path.order} of {path.highest}"
     known = len(path.looks[0].context)
     what += "" if path.chain else f", {known} {'word' if known == 1 else 'words'} of context found"
-    lines = [f"{token}  log10 p {number(path.log10_prob)}  p {p:.3g}  {what}"]
-    width = max(len(shown(look.context)) for look in path.looks)
-    for i, look in enumerate(path.looks):
-        branch = "└" if i == len(path.looks) - 1 else "├"
-        found = f"p({token.rstrip('?')}) {number(look.log10)}" if look.answers else f"back-off {number(look.log10)}"
-        lines.append(f"  {branch} {shown(look.context):{width}}  {found:24}{details(look)}".rstrip())
+    unknown = "?" if read.ids[path.position] == UNK else ""
+    lines = [f"{token}{unknown}  log10 p {number(path.log10_prob)}  p {p:.3g}  {what}"]
+    contexts = [shown(look.context) for look in path.looks]
+    costs = [f"{f'p({token})' if look.answers else 'back-off'} {number(look.log10)}" for look in path.looks]
+    for look, context, cost in zip(path.looks, contexts, costs, strict=True):
+        branch = "└" if look.answers else "├"
+        row = f"  {branch} {context:{max(map(len, contexts))}}  {cost:{max(map(len, costs))}}  {details(look)}"
+        lines.append(row.rstrip())
     return lines
 
 
@@ -186,8 +188,9 @@ def details(look: Look) -> str:
         parts.append(f"adjusted {counts['adjusted_count']:,} of {counts['adjusted_context_count']:,}")
     if counts.get("discount"):
         parts.append(f"discount {counts['discount']:.3f}")
-    if look.followers is not None:
-        parts.append(f"{look.followers:,} {'word follows' if look.followers == 1 else 'words follow'}")
+    if look.followers is not None and look.context:
+        number_of = f"{look.followers:,}" if look.followers else "no"
+        parts.append(f"{number_of} {'word follows' if look.followers < 2 else 'words follow'}")
     return ", ".join(parts)
 
 

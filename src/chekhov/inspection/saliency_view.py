@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from chekhov.errors import printable
 from chekhov.inspection.backoff import shown
 from chekhov.inspection.reading import ReadText
 from chekhov.inspection.saliency import Saliency
@@ -14,7 +15,7 @@ from chekhov.tasks.surprisal import SCALE, Colour, colour_of, html_cell, print_p
 
 MOST = 8  # tokens that are listed
 SIGNS = (("for it", 1.0), ("against", -1.0))
-LEAST_SHARE = 0.02  # of the largest: less is not listed
+LEAST_SHARE = 0.02  # of the largest: less is neither marked nor listed
 
 
 def pieces(read: ReadText, first: int, last: int) -> Iterator[tuple[str, int | None]]:
@@ -47,26 +48,31 @@ def coloured(found: Saliency) -> Iterator[tuple[str, float | None, Colour]]:
 
 
 def print_saliency(found: Saliency, out: TextIO) -> None:
-    token = shown([found.read.tokens[found.position]])
-    print(f"{found.model}: log p({token}) = {found.log_prob:.3f} nats. It rests on:", file=out)
-    print_pieces(coloured(found), out, digits=2)
+    token = printable(shown([found.read.tokens[found.position]]))
+    print(f"{printable(found.model)}: log p({token}) = {found.log_prob:.3f} nats. It rests on:", file=out)
+    largest = float(abs(found.replacement).max())
+    least = max(LEAST_SHARE * largest, 0.005)
+    marked = []
+    for piece, value, colour in coloured(found):
+        small = value is None or abs(value) < least
+        marked.append((piece.replace("\n", "⏎"), None if small else value, colour))
+    print_pieces(marked, out, digits=2)
     nets = found.gradient is not None
     print(f"\n{'replaced':>15}{'gradient':>10}{'x input':>9}" if nets else f"\n{'replaced':>15}", file=out)
-    largest = float(abs(found.replacement).max())
     ranked = sorted(range(len(found.places)), key=lambda i: -abs(found.replacement[i]))
     for i in ranked[:MOST]:
-        if abs(found.replacement[i]) < LEAST_SHARE * largest:
+        if abs(found.replacement[i]) < least:
             break
         row = f"{found.replacement[i]:8.3f} ± {found.error[i]:.2f}"
         if found.gradient is not None and found.gradient_x_input is not None:
             row += f"{found.gradient[i]:10.3f}{found.gradient_x_input[i]:9.3f}"
         j = found.places[i]
-        print(f"{row}  {shown([found.read.tokens[j]])}, {found.position - j} back", file=out)
+        print(f"{row}  {printable(shown([found.read.tokens[j]]))}, {found.position - j} back", file=out)
     print("replaced: nats that the prediction loses when the token is another one, a mean and its error", file=out)
-    if nets:
-        print(
-            "gradient: of the log-odds, with respect to the token's embedding; x input: times the embedding", file=out
-        )
+    gradient = (
+        "of the log-odds by the token's embedding; x input: times the embedding" if nets else "only nets have one"
+    )
+    print(f"gradient: {gradient}", file=out)
 
 
 def write_saliency_page(found: Saliency, out: Path) -> None:

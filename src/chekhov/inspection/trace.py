@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import ModelError, UsageError
-from chekhov.files import write_file
+from chekhov.files import commit, safetensors_blocks, write_temporary
 from chekhov.inspection.reading import ReadText
 from chekhov.tasks.text_model import RECURRENT, TextModel
 from chekhov.types import Arrays
@@ -44,13 +44,17 @@ class Trace:
     def save(self, path: Path) -> None:
         """All arrays, ``ids``, ``offsets`` and ``log_probs`` in one safetensors file; the text and its tokens (JSON)
         in the metadata of its header."""
-        from safetensors.numpy import save
-
-        stored = {"ids": self.read.ids, "offsets": self.read.offsets, "log_probs": self.log_probs, **self.arrays}
+        stored: Arrays = {
+            "ids": self.read.ids,
+            "offsets": self.read.offsets,
+            "log_probs": self.log_probs,
+            **self.arrays,
+        }
         tokens = json.dumps(self.read.tokens, ensure_ascii=False)
         metadata = {"schema": "1", "model": self.model, "kind": self.kind, "text": self.read.text, "tokens": tokens}
-        contiguous = {name: np.ascontiguousarray(array) for name, array in stored.items()}
-        write_file(path, save(contiguous, metadata=metadata))
+        names = sorted(stored, key=lambda name: (-stored[name].itemsize, name))  # so that each is aligned
+        temporary, _ = write_temporary(path, safetensors_blocks({name: stored[name] for name in names}, metadata))
+        commit(temporary, path)
 
 
 def trace(model: TextModel, read: ReadText) -> Trace:
@@ -60,16 +64,18 @@ def trace(model: TextModel, read: ReadText) -> Trace:
 
     net: Any = model.model
     check_room(net, len(read.ids))
-    steps: list[dict[str, NDArray[np.float32]]] = []
+    arrays: Arrays = {}
     with torch.inference_mode():
         cells = net.stack.initial_state(1)
-        for id in read.ids.tolist():
+        for t, id in enumerate(read.ids.tolist()):
             x = net.embed(torch.tensor([id]))
             named, cells = net.stack.trace_step(x, cells)
             if net.embedding is not None:
                 named = {"embedding": x, **named}
-            steps.append({name: value[0].numpy() for name, value in named.items()})
-    arrays = {name: np.stack([step[name] for step in steps]) for name in steps[0]}
+            for name, value in named.items():
+                if t == 0:
+                    arrays[name] = np.empty((len(read.ids), value.shape[1]), np.float32)
+                arrays[name][t] = value[0].numpy()
     check_finite(arrays, read)
     return Trace(model.name, model.kind, read, token_log_probs(net, arrays["features"], read), arrays)
 
