@@ -1,10 +1,10 @@
 """What does it remember? Every kind of model under the rifle test: docs/memory.md and docs/memory.svg.
 
-    CHEKHOV_DATA=... python benchmarks/rifle_page.py [--time 30] [--results FILE]
+    CHEKHOV_DATA=... python benchmarks/rifle_page.py [--epochs 6] [--results FILE]
 
-Trains on demo:rifle-ru, three seeds and --time seconds for each net, and measures on the test part that no model has
-seen; then on the characters of two real texts of CHEKHOV_DATA, twice the time for each net, one seed. FILE keeps what
-was measured; what it holds already is not measured again.
+Trains on demo:rifle-ru, three seeds and --epochs passes for each net, and measures on the test part that no model has
+seen; then on the characters of two real texts of CHEKHOV_DATA, half as many passes for each net, one seed. FILE keeps
+what was measured; what it holds already is not measured again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Runs = dict[str, dict[str, Any]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--time", type=float, default=30.0)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--results", type=Path)
     options = parser.parse_args()
     runs: Runs = {}
@@ -70,33 +70,33 @@ def main() -> None:
         chekhov.train("ngram", TEXT, out=f"{folder}/tokens")
         for name, (kind, flags) in MODELS.items():
             for seed in SEEDS[: 1 if kind in COUNTING else None]:
-                once(f"{name}|{seed}", lambda k=kind, f=flags, s=seed: of_demo(k, f, s, options.time, folder))
+                once(f"{name}|{seed}", lambda k=kind, f=flags, s=seed: of_demo(k, f, s, options.epochs, folder))
         for title, file in REAL.items():
             for name, (kind, flags) in REAL_MODELS.items():
-                once(f"{title}|{name}", lambda f=file, k=kind, g=flags: of_text(f, k, g, 2 * options.time, folder))
+                once(f"{title}|{name}", lambda f=file, k=kind, g=flags: of_text(f, k, g, options.epochs // 2, folder))
     plot(runs, DOCS / "memory.svg")
-    values = {"table": "\n".join(table(runs)), "real": "\n".join(real_table(runs)), "time": f"{options.time:g}"}
-    page = PAGE.format(**values, twice=f"{2 * options.time:g}", machine=machine())
+    values = {"table": "\n".join(table(runs)), "real": "\n".join(real_table(runs)), "epochs": options.epochs}
+    page = PAGE.format(**values, half=options.epochs // 2, machine=machine())
     (DOCS / "memory.md").write_text(page, "utf-8")
 
 
-def of_demo(kind: str, flags: dict[str, Any], seed: int, seconds: float, folder: str) -> dict[str, Any]:
+def of_demo(kind: str, flags: dict[str, Any], seed: int, epochs: int, folder: str) -> dict[str, Any]:
     if kind not in COUNTING:
-        flags = {**flags, "time": seconds, "seed": seed, "quiet": True, "tokenizer": f"{folder}/tokens"}
+        flags = {**flags, "epochs": epochs, "seed": seed, "quiet": True, "tokenizer": f"{folder}/tokens"}
     if kind != "chain":
         flags = {**flags, "out": f"{folder}/model", "overwrite": True}
     model = chekhov.train(kind, TEXT, **flags)
     return rifle_test(model, [demo_corpus(TEXT).test], seed=seed).as_json()
 
 
-def of_text(file: str, kind: str, flags: dict[str, Any], seconds: float, folder: str) -> dict[str, Any]:
+def of_text(file: str, kind: str, flags: dict[str, Any], epochs: int, folder: str) -> dict[str, Any]:
     """Trained on nine tenths of the characters, measured on the last."""
     text = (Path(os.environ["CHEKHOV_DATA"]) / file).read_text("utf-8")
     cut = text.index("\n", 9 * len(text) // 10) + 1
     part = Path(folder) / file
     part.write_text(text[:cut], "utf-8")
     if kind not in COUNTING:
-        flags = {**flags, "time": seconds, "quiet": True, "size": "small"}
+        flags = {**flags, "epochs": epochs, "quiet": True, "size": "small"}
     model = chekhov.train(kind, str(part), tokens="characters", out=f"{folder}/model", overwrite=True, **flags)
     return rifle_test(model, [text[cut:]]).as_json()
 
@@ -169,7 +169,7 @@ def plot(runs: Runs, out: Path) -> None:
 PAGE = """# What does it remember?
 
 Written by `python benchmarks/rifle_page.py`; do not edit. Every model has read the same text, `demo:rifle-ru`; the nets
-three times, {time} seconds each, with another seed: means, and the lowest and the highest of the three. *d*: so many
+three times, {epochs} passes each, with another seed: means, and the lowest and the highest of the three. *d*: so many
 words after the rifle was hung, how often its verb is the likeliest of eight; *rifle*: the last distance, of those
 measured, at which a model is surely better than half-way from chance to always, for each seed.
 
@@ -186,7 +186,7 @@ one time in eight rightly. A net may carry the thing in its state for as long as
 No rifle of the training text hangs for longer than some twenty words: what nets do at 32 and beyond they were never
 taught, and seeds differ there. The Elman net, whose gradient fades ([gradients.md](gradients.md)), learns the twenty
 words and little more; gates carry the thing on. Windows of 32 words cover all that there is to learn; those of 256
-bring the gradient farther but leave fewer steps in the same time; with as many steps they predict as well
+bring the gradient farther and leave an eighth of the updates; with as many updates they predict as well
 ([windows.md](windows.md)).
 
 *Reach* is not *use*: a net's state changes a little with a word of long ago. The *horizon* tells what is of use: from
@@ -194,14 +194,14 @@ there on more context gains no more than a hundredth of a nat a token.
 
 ## Real texts, in characters
 
-Nine tenths of the text to learn from, {twice} seconds a net, the last tenth to measure on; one seed.
+Nine tenths of the text to learn from, {half} passes a net, the last tenth to measure on; one seed.
 
 ```text
 {real}
 ```
 
 What remembers more gains more, and most of what there is to gain comes from the last dozens of characters: words, and
-the words before them. Small nets of a minute use no more than that; a longer training moves their horizon.
+the words before them. Small nets, trained briefly, use no more than that; longer training moves their horizon.
 
 ## Что она помнит?
 
@@ -213,7 +213,7 @@ the words before them. Small nets of a minute use no more than that; a longer tr
 В обучающем тексте ружьё не висит дольше двадцати слов: тому, что сети делают на 32 словах и дальше, их не учили, и
 запуски там расходятся. Сеть Элмана, чей градиент затухает, выучивает двадцать слов и немногим больше; вентили несут
 вещь дальше. Окна в 32 слова вмещают всё, чему здесь можно научиться; окна в 256 слов ведут градиент дальше, но
-оставляют меньше шагов за то же время.
+оставляют в восемь раз меньше шагов.
 
 *Reach*: самое дальнее слово, замена которого меняет предсказание. *Horizon*: контекст, длиннее которого брать
 незачем: выигрыш меньше сотой доли ната на слово. Столбцы d: через столько слов после ружья верный глагол вероятнее
