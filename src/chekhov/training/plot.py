@@ -63,8 +63,10 @@ def plot_curves(folder: Path, out: Path) -> None:
 
 def save_figure(figure: Any, out: Path) -> None:
     """Write and close it; `UsageError` where it cannot be written."""
+    undated = {"metadata": {"Date": None}} if out.suffix == ".svg" else {}  # the same curves, the same file
     try:
-        figure.savefig(out)
+        with load_matplotlib().rc_context({"svg.hashsalt": "chekhov"}):
+            figure.savefig(out, **undated)
     except (OSError, ValueError) as error:
         raise UsageError("E-TRAIN-015", f"the plot cannot be written: {error}", where=str(out), mend=MEND) from error
     finally:
