@@ -16,14 +16,16 @@ from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
 from chekhov.evaluation.calibration import best_temperature
 from chekhov.evaluation.labelling import macro_f1
 from chekhov.files import digest
-from chekhov.labels.features import Words, known_words, number_words, sorted_batches
-from chekhov.saving import read_folder, save_folder
+from chekhov.labels.features import sorted_batches
+from chekhov.labels.vectors import LIMIT
+from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
 from chekhov.tasks.label_values import labels_of, numbers_of, words_of
 from chekhov.tasks.linear_text import STRENGTHS, LinearText, naive_bayes, require_sklearn
-from chekhov.tasks.tagger import MAX_TOKENS, WordList, kept_aside
+from chekhov.tasks.tagger import MAX_TOKENS, kept_aside
 from chekhov.tasks.text_model import require_torch
+from chekhov.tasks.word_inputs import WordInputs
 
 MODELS = ("net", "bag", "linear", "auto")
 TIE = 1e-4  # of the cross-entropy, where small validation parts give equal errors
@@ -45,10 +47,15 @@ class Classifier(Estimator):
         model: str = "net",
         pooling: str = "max+mean",
         class_weight: str | None = None,
+        features: str = "affixes",
+        vectors: str | None = None,
+        vector_limit: int = LIMIT,
         hidden_size: int = 96,
         num_layers: int = 1,
         word_size: int = 64,
         affix_size: int = 16,
+        character_size: int = 24,
+        projection_size: int = 96,
         dropout: float = 0.5,
         word_dropout: float = 0.1,
         epochs: int = 8,
@@ -60,12 +67,14 @@ class Classifier(Estimator):
         seed: int = 0,
     ):
         self.task, self.model, self.pooling, self.class_weight = task, model, pooling, class_weight
+        self.features, self.vectors, self.vector_limit = features, vectors, vector_limit
         self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.character_size, self.projection_size = character_size, projection_size
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
         self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
         self.net: Any = None
-        self.words: list[str] = []
+        self.inputs, self.chosen = WordInputs([""]), ""
 
     def fit(
         self,
@@ -115,8 +124,8 @@ class Classifier(Estimator):
             error = self._error(valid_texts, valid_labels)
             self.table.append({"model": kind, **self._row(valid_texts, valid_labels)})
             if best is None or error < best[0]:
-                best = error, (kind, self.net, self.words)
-        self.chosen, self.net, self.words = best[1] if best else ("", None, [])
+                best = error, (kind, self.net, self.inputs)
+        self.chosen, self.net, self.inputs = best[1] if best else ("", None, WordInputs([""]))
         self._calibrate(valid_texts, valid_labels)
         self.training["table"] = self.table
         if out is not None:
@@ -151,7 +160,7 @@ class Classifier(Estimator):
         return float(np.mean([str(a) == str(b) for a, b in zip(found, labels)]))
 
     def save(self, folder: str | Path) -> None:
-        words = msgspec.json.encode(WordList(1, "labels", self.words))
+        words = self.inputs.to_json()
         settings = {name: getattr(self, name) for name in self._setting_names()}
         fitted = {
             "chosen": self.chosen,
@@ -165,7 +174,7 @@ class Classifier(Estimator):
             Path(folder),
             kind="classifier",
             sizes=sizes,
-            arrays=self.net.arrays(),
+            arrays={**self.net.arrays(), **self.inputs.arrays()},
             tokenizer=words,
             tokenizer_digest=digest(words),
             card=label_card("classifier", self.parameter_count, training),
@@ -189,7 +198,7 @@ class Classifier(Estimator):
             what = f"this is a model of kind {config.kind}, not a classifier"
             raise ModelError("E-MODEL-023", what, where=str(folder), mend="see chekhov info")
         try:
-            self.words = msgspec.json.decode(words, type=WordList).words
+            self.inputs, arrays = WordInputs.from_stored(words, arrays)
             self.training = dict(config.training)
             self.set_params(**self.training.pop("settings"))
             fitted = self.training.pop("fitted")
@@ -203,6 +212,7 @@ class Classifier(Estimator):
                 from chekhov.recurrent.classifier_net import ClassifierNet
 
                 self.net = ClassifierNet.from_arrays(config.sizes, arrays)
+                self.inputs.attach(self.net)
         except ModelError as error:
             raise error.at(str(folder)) from error
         except (msgspec.MsgspecError, TypeError, KeyError, ValueError, UsageError, RuntimeError) as error:
@@ -239,7 +249,7 @@ class Classifier(Estimator):
 
         require_sklearn()
         started, targets, best = time.process_time(), self._targets(labels), -1.0
-        wanted, self.words, self.chosen = self._targets(valid_labels), [""], "linear"
+        wanted, self.inputs, self.chosen = self._targets(valid_labels), WordInputs([""]), "linear"
         if len(set(targets.tolist())) < 2:
             raise UsageError("E-LABEL-012", "there is one class only", mend="give texts of two, or --model net")
         for strength in STRENGTHS:
@@ -272,22 +282,26 @@ class Classifier(Estimator):
 
         torch.manual_seed(self.seed)
         words, targets = words_of(texts), self._targets(labels)
-        self.words, self.chosen = known_words(words), kind
-        names = ("word_size", "affix_size", "hidden_size", "dropout", "word_dropout")
+        self.inputs, self.chosen = WordInputs.begin(self.features, self.vectors, self.vector_limit), kind
+        self.inputs.learn(words)
+        names = ("word_size", "hidden_size", "dropout", "word_dropout")
         encoder = {**{n: getattr(self, n) for n in names}, "num_layers": 0 if kind == "bag" else self.num_layers}
+        encoder |= self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
         weights = self._class_weights(targets)
-        net = ClassifierNet(len(self.words), len(self.classes_), self.task, self.pooling, weights, **encoder)
+        net = ClassifierNet(len(self.inputs.words), len(self.classes_), self.task, self.pooling, weights, **encoder)
         self.net = net
-        given = {n: getattr(self, n) for n in ("time", "batch_size", "lr", "weight_decay", "patience", "seed")}
-        plan = Plan(epochs=None if self.time else self.epochs, **given)
+        self.inputs.attach(net)
+        settings = ("time", "batch_size", "lr", "weight_decay", "patience", "seed")
+        plan = Plan(epochs=None if self.time else self.epochs, **{n: getattr(self, n) for n in settings})
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) if out is None or self.model == "auto" else Path(out)
+            make_folder(folder)
             report = train_labels(
                 net,
-                self._number(words),
+                self.inputs.number(words),
                 lambda rows, places: targets[rows],
                 plan,
-                data=targets,
+                data=[targets, *self.inputs.arrays().values()],
                 validate=lambda: self._judge(valid_texts, valid_labels),
                 folder=folder,
                 resume=resume and self.model != "auto",
@@ -307,9 +321,6 @@ class Classifier(Estimator):
         counts = np.bincount(targets, minlength=len(self.classes_))
         return (len(targets) / (len(counts) * np.maximum(counts, 1))).tolist()
 
-    def _number(self, words: Sequence[Sequence[str]]) -> Words:
-        return number_words(words, {word: number for number, word in enumerate(self.words)})
-
     def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(N, C): before softmax, sigmoid or scale."""
         if self.chosen == "linear":
@@ -319,13 +330,13 @@ class Classifier(Estimator):
         from chekhov.recurrent.tagger_net import gather_rows
 
         out = np.zeros((len(texts), len(self.classes_)))
-        words = self._number(words_of(texts))
+        words = self.inputs.number(words_of(texts))
         training = self.net.training
         self.net.eval()
         for rows in sorted_batches(words.lengths, 128, MAX_TOKENS):
-            features, tokens, lengths, _ = gather_rows(words, rows)
+            batch, _ = gather_rows(words, rows)
             with torch.inference_mode():
-                out[rows] = self.net(features, tokens, lengths).numpy()
+                out[rows] = self.net(batch).numpy()
         self.net.train(training)
         return out
 

@@ -16,12 +16,14 @@ import chekhov
 from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
 from chekhov.evaluation.calibration import best_temperature
 from chekhov.files import digest
-from chekhov.labels.features import Words, known_words, number_words, sorted_batches
+from chekhov.labels.features import sorted_batches
 from chekhov.labels.spans import SCHEMES, Span, convert, is_span_tag, spans_of
-from chekhov.saving import read_folder, save_folder
+from chekhov.labels.vectors import LIMIT
+from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
 from chekhov.tasks.text_model import require_torch
+from chekhov.tasks.word_inputs import WordInputs
 
 MAX_TOKENS = 16_384  # of a batch, its padding too
 LONGEST = 512  # words: training cuts longer sentences
@@ -39,14 +41,6 @@ class TaggedSpan:
     confidence: float
 
 
-class WordList(msgspec.Struct, forbid_unknown_fields=True):
-    """tokenizer.json of a tagger or a classifier."""
-
-    format: int
-    unit: str
-    words: list[str]
-
-
 class Tagger(Estimator):
     """Hashed affixes, shape and word -> bidirectional LSTM -> softmax, or a CRF where the tags are spans.
 
@@ -61,10 +55,15 @@ class Tagger(Estimator):
         columns: Sequence[str] = ("tag",),
         head: str = "auto",
         scheme: str = "iob2",
+        features: str = "affixes",
+        vectors: str | None = None,
+        vector_limit: int = LIMIT,
         hidden_size: int = 160,
         num_layers: int = 1,
         word_size: int = 64,
         affix_size: int = 32,
+        character_size: int = 32,
+        projection_size: int = 96,
         dropout: float = 0.5,
         word_dropout: float = 0.25,
         epochs: int = 8,
@@ -76,12 +75,14 @@ class Tagger(Estimator):
         seed: int = 0,
     ):
         self.columns, self.head, self.scheme = columns, head, scheme
+        self.features, self.vectors, self.vector_limit = features, vectors, vector_limit
+        self.character_size, self.projection_size = character_size, projection_size
         self.hidden_size, self.num_layers = hidden_size, num_layers
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
         self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
         self.net: Any = None
-        self.words: list[str] = []
+        self.inputs = WordInputs([""])
         self.training: dict[str, Any] = {}
 
     def fit(
@@ -121,10 +122,12 @@ class Tagger(Estimator):
         labels = [sorted({tag for i in train for tag in column[i]}) for column in columns]
         texts = [sentences[i][start : start + LONGEST] for i, start in pieces]
         torch.manual_seed(self.seed)
-        self.words = known_words(texts)
+        self.inputs = WordInputs.begin(self.features, self.vectors, self.vector_limit)
+        self.inputs.learn(texts)
         self.training = {"chekhov": chekhov.__version__, **(training or {})}
         net = TaggerNet(len(self.words), labels, spans, **self._encoder_sizes())
-        numbered = self._number(texts)
+        self.inputs.attach(net)
+        numbered = self.inputs.number(texts)
         ids = [{label: k for k, label in enumerate(known)} for known in labels]
         targets = np.array(
             [
@@ -135,12 +138,13 @@ class Tagger(Estimator):
         self.net = net
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(out) if out is not None else Path(scratch)
+            make_folder(folder)
             report = train_labels(
                 net,
                 numbered,
                 lambda rows, places: targets[:, places],
                 self._plan(),
-                data=targets,
+                data=[targets, *self.inputs.arrays().values()],
                 validate=lambda: self._error(valid_words, valid_tags),
                 folder=folder,
                 resume=resume,
@@ -193,6 +197,11 @@ class Tagger(Estimator):
         return 1 - self._error(sentences, self._columns_of(sentences, tags), by_spans=False)
 
     @property
+    def words(self) -> list[str]:
+        """The known ones, lower-cased; the first, "", stands for all others."""
+        return self.inputs.words
+
+    @property
     def labels_(self) -> list[list[str]]:
         return self.net.columns
 
@@ -202,13 +211,13 @@ class Tagger(Estimator):
 
     def save(self, folder: str | Path) -> None:
         settings = {name: getattr(self, name) for name in self._setting_names()} | {"columns": list(self.columns)}
-        words = msgspec.json.encode(WordList(1, "labels", self.words))
+        words = self.inputs.to_json()
         training = {**self.training, "settings": settings}
         save_folder(
             Path(folder),
             kind="tagger",
             sizes=self.net.sizes(),
-            arrays=self.net.arrays(),
+            arrays={**self.net.arrays(), **self.inputs.arrays()},
             tokenizer=words,
             tokenizer_digest=digest(words),
             card=label_card("tagger", self.parameter_count, training),
@@ -231,10 +240,11 @@ class Tagger(Estimator):
             what = f"this is a model of kind {config.kind}, not a tagger"
             raise ModelError("E-MODEL-023", what, where=str(folder), mend="see chekhov info")
         try:
-            self.words = msgspec.json.decode(words, type=WordList).words
+            self.inputs, arrays = WordInputs.from_stored(words, arrays)
             training = dict(config.training)
             self.set_params(**training.pop("settings"))
             self.net = TaggerNet.from_arrays(config.sizes, arrays)
+            self.inputs.attach(self.net)
             self.training = training
             fits = len(self.words) == self.net.word_count and len(self.columns) == len(self.net.columns)
         except ModelError as error:
@@ -270,8 +280,9 @@ class Tagger(Estimator):
         return self.head != "softmax" and spans
 
     def _encoder_sizes(self) -> dict[str, Any]:
-        names = ("word_size", "affix_size", "hidden_size", "num_layers", "dropout", "word_dropout")
-        return {name: getattr(self, name) for name in names}
+        names = ("word_size", "hidden_size", "num_layers", "dropout", "word_dropout")
+        inputs = self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
+        return {**{name: getattr(self, name) for name in names}, **inputs}
 
     def _plan(self) -> Any:
         from chekhov.training.loop import Plan
@@ -280,24 +291,21 @@ class Tagger(Estimator):
         given = {name: getattr(self, name) for name in names}
         return Plan(epochs=None if self.time else self.epochs, **given)
 
-    def _number(self, sentences: Sequence[Sequence[str]]) -> Words:
-        return number_words(sentences, {word: number for number, word in enumerate(self.words)})
-
     def _scores(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[Any, Any, list[NDArray[np.float32]]]]:
         """Rows, their lengths and the scores (B, T, K) of each column, batch by batch, the shortest rows first."""
         import torch
 
         from chekhov.recurrent.tagger_net import gather_rows
 
-        words = self._number(sentences)
+        words = self.inputs.number(sentences)
         for rows in sorted_batches(words.lengths, 128, MAX_TOKENS):
             if words.lengths[rows[-1]] == 0:
                 continue
             rows = rows[words.lengths[rows] > 0]
-            features, tokens, lengths, _ = gather_rows(words, rows)
+            batch, _ = gather_rows(words, rows)
             with torch.inference_mode():
-                scores = [part.numpy() for part in self.net(features, tokens, lengths)]
-            yield rows, lengths.numpy(), scores
+                scores = [part.numpy() for part in self.net(batch)]
+            yield rows, batch.lengths.numpy(), scores
 
     def _predict(self, sentences: Sequence[Sequence[str]]) -> list[list[list[str]]]:
         out: list[list[list[str]]] = [[[] for _ in sentences] for _ in self.net.columns]
