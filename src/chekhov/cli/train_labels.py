@@ -19,9 +19,7 @@ def tagger(
     column: Annotated[list[str], typer.Option(help="Of CoNLL-U: UPOS, XPOS, FEATS; more than one may be.")] = [],  # noqa: B006
     head: Annotated[str, typer.Option(help="softmax, crf, or auto: a CRF where the tags are spans.")] = "auto",
     scheme: Annotated[str, typer.Option(help="How spans are written: iob, iob2 or bioes.")] = "iob2",
-    features: Annotated[
-        str, typer.Option(help="affixes, chars, lm:DIR, lm-backward:DIR, joined by commas.")
-    ] = "affixes",
+    features: Annotated[str, typer.Option(help="affixes, chars, lm:DIR, lm-backward:DIR; with commas.")] = "affixes",
     vectors: Annotated[str | None, typer.Option(metavar="FILE", help="word2vec, fastText, GloVe or navec.")] = None,
     vector_limit: Annotated[int, typer.Option(help="Take so many words of that file.")] = 200_000,
     format: Annotated[str, typer.Option(help="auto, conllu or columns.")] = "auto",
@@ -72,9 +70,7 @@ def classifier(
     model: Annotated[str, typer.Option(help="net, bag, linear, or auto: all of them, the best is kept.")] = "auto",
     pooling: Annotated[str, typer.Option(help="last, mean, max, attention, or several joined by +.")] = "max+mean",
     class_weight: Annotated[str | None, typer.Option(help="balanced: rare classes count as much as others.")] = None,
-    features: Annotated[
-        str, typer.Option(help="affixes, chars, lm:DIR, lm-backward:DIR, joined by commas.")
-    ] = "affixes",
+    features: Annotated[str, typer.Option(help="affixes, chars, lm:DIR, lm-backward:DIR; with commas.")] = "affixes",
     vectors: Annotated[str | None, typer.Option(metavar="FILE", help="word2vec, fastText, GloVe or navec.")] = None,
     vector_limit: Annotated[int, typer.Option(help="Take so many words of that file.")] = 200_000,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave malformed lines out, and count them.")] = False,

@@ -49,14 +49,10 @@ def read_vectors(path: str | Path, *, limit: int = LIMIT) -> Vectors:
             try:
                 words, table = _read_stream(stream, name, limit)
             except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise broken("E-VECTORS-004", "the .gz is broken", name, str(error)) from None
+                raise TextError("E-VECTORS-004", "the .gz is broken", where=name, why=str(error), mend=MEND) from None
     if not words:
-        raise broken("E-VECTORS-005", "the file holds no word", name)
+        raise TextError("E-VECTORS-005", "the file holds no word", where=name, mend=MEND)
     return words, table
-
-
-def broken(code: str, what: str, where: str, why: str = "") -> TextError:
-    return TextError(code, what, where=where, why=why.rstrip("."), mend=MEND)
 
 
 def _read_stream(stream: BinaryIO, name: str, limit: int) -> Vectors:
@@ -65,13 +61,20 @@ def _read_stream(stream: BinaryIO, name: str, limit: int) -> Vectors:
     if len(fields) == 2 and all(field.isdigit() for field in fields):
         count, width = (int(field[:18]) for field in fields)
         if not 1 <= width <= MAX_WIDTH:
-            raise broken("E-VECTORS-001", f"a width of {width} is not from 1 to {MAX_WIDTH}", f"{name}:1")
+            raise TextError(
+                "E-VECTORS-001", f"a width of {width} is not from 1 to {MAX_WIDTH}", where=f"{name}:1", mend=MEND
+            )
         head = stream.read(MAX_WORD)
         if _is_text(head, width):
             return _read_text(stream, name, limit=min(limit, count), count=count, width=width, head=head, line=2)
         return _read_binary(stream, name, limit=min(limit, count), width=width, head=head, place=len(first))
     if not 2 <= len(fields) <= MAX_WIDTH + 1:
-        raise broken("E-VECTORS-001", "the first line is neither COUNT WIDTH nor a word and its vector", f"{name}:1")
+        raise TextError(
+            "E-VECTORS-001",
+            "the first line is neither COUNT WIDTH nor a word and its vector",
+            where=f"{name}:1",
+            mend=MEND,
+        )
     return _read_text(stream, name, limit=limit, count=None, width=len(fields) - 1, head=first, line=1)
 
 
@@ -105,16 +108,21 @@ def _read_text(
         word, *numbers = raw.rsplit(b" ", width)  # GloVe's largest file has words with blanks in them
         if len(numbers) != width or not word:
             what = f"{len(raw.split())} fields where a word and {width} numbers were to come"
-            raise broken("E-VECTORS-002", what, where)
+            raise TextError("E-VECTORS-002", what, where=where, mend=MEND)
         try:
             with np.errstate(over="ignore"):  # what is too large is told as not finite
                 vector = np.array(numbers).astype(np.float64).astype(np.float32)
         except ValueError as error:
-            raise broken("E-VECTORS-003", "a field is no number", where, str(error)) from None
+            raise TextError("E-VECTORS-003", "a field is no number", where=where, why=str(error), mend=MEND) from None
         _check_finite(vector, where)
         rows.setdefault(word.decode("utf-8", "replace"), vector)
     if count is not None and found < min(limit, count):
-        raise broken("E-VECTORS-004", f"{found} words where the first line announces {count}", f"{name}:{number}")
+        raise TextError(
+            "E-VECTORS-004",
+            f"{found} words where the first line announces {count}",
+            where=f"{name}:{number}",
+            mend=MEND,
+        )
     return list(rows), np.array(list(rows.values()), np.float32).reshape(-1, width)
 
 
@@ -130,9 +138,10 @@ def _read_binary(stream: BinaryIO, name: str, *, limit: int, width: int, head: b
         place += kept - len(data)
         end = data.find(b" ", 0, MAX_WORD)
         if end < 1 or len(data) < end + 1 + size:
-            early = len(data) < MAX_WORD + size
-            code, what = ("E-VECTORS-004", "the file ends") if early else ("E-VECTORS-001", "no word is found")
-            raise broken(code, f"{what} after {found} words, where another was to come", f"{name}: byte {place}")
+            where, after = f"{name}: byte {place}", f"after {found} words, where another was to come"
+            if len(data) < MAX_WORD + size:
+                raise TextError("E-VECTORS-004", f"the file ends {after}", where=where, mend=MEND)
+            raise TextError("E-VECTORS-001", f"no word is found {after}", where=where, mend=MEND)
         vector = np.frombuffer(data, "<f4", width, end + 1).astype(np.float32)
         _check_finite(vector, f"{name}: byte {place + end + 1}")
         rows.setdefault(data[:end].decode("utf-8", "replace"), vector)
@@ -143,4 +152,4 @@ def _read_binary(stream: BinaryIO, name: str, *, limit: int, width: int, head: b
 def _check_finite(vector: NDArray[np.float32], where: str) -> None:
     if not np.isfinite(vector).all():
         what = f"number {int(np.flatnonzero(~np.isfinite(vector))[0]) + 1} of the vector is not finite"
-        raise broken("E-VECTORS-003", what, where)
+        raise TextError("E-VECTORS-003", what, where=where, mend=MEND)

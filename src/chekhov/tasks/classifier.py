@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -21,13 +21,14 @@ from chekhov.labels.vectors import LIMIT
 from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
-from chekhov.tasks.label_values import labels_of, numbers_of, words_of
+from chekhov.tasks.label_values import balanced_weights, labels_of, numbers_of, words_of
 from chekhov.tasks.linear_text import STRENGTHS, LinearText, naive_bayes, require_sklearn
 from chekhov.tasks.tagger import MAX_TOKENS, kept_aside
 from chekhov.tasks.text_model import require_torch
 from chekhov.tasks.word_inputs import WordInputs
 
 MODELS = ("net", "bag", "linear", "auto")
+RUNS = "runs"  # under the folder: those of auto, until all are done
 TIE = 1e-4  # of the cross-entropy, where small validation parts give equal errors
 
 
@@ -116,6 +117,9 @@ class Classifier(Estimator):
             candidates = ["linear", *candidates]
             self._add_naive_bayes(*given, valid_texts, valid_labels)
         best: tuple[float, Any] | None = None
+        if resume and out is not None and not (Path(out) / RUNS).is_dir() and self.model == "auto":
+            what, mend = "there is no run of auto to resume", "start anew without --resume"
+            raise TrainingError("E-RESUME-001", what, where=str(out), mend=mend)
         for kind in candidates:
             if kind == "linear":
                 self._fit_linear(*given, valid_texts, valid_labels)
@@ -125,11 +129,15 @@ class Classifier(Estimator):
             self.table.append({"model": kind, **self._row(valid_texts, valid_labels)})
             if best is None or error < best[0]:
                 best = error, (kind, self.net, self.inputs)
+            if self.training["stopped_by"] in ("SIGINT", "SIGTERM"):
+                break
         self.chosen, self.net, self.inputs = best[1] if best else ("", None, WordInputs([""]))
         self._calibrate(valid_texts, valid_labels)
         self.training["table"] = self.table
         if out is not None:
             self.save(out)
+            if self.training["stopped_by"] not in ("SIGINT", "SIGTERM"):
+                shutil.rmtree(Path(out) / RUNS, ignore_errors=True)
         return self
 
     def predict(self, texts: Sequence[str]) -> Any:
@@ -287,39 +295,32 @@ class Classifier(Estimator):
         names = ("word_size", "hidden_size", "dropout", "word_dropout")
         encoder = {**{n: getattr(self, n) for n in names}, "num_layers": 0 if kind == "bag" else self.num_layers}
         encoder |= self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
-        weights = self._class_weights(targets)
+        balanced = self.class_weight is not None and self.task != "regression"
+        weights = balanced_weights(targets, len(self.classes_)) if balanced else None
         net = ClassifierNet(len(self.inputs.words), len(self.classes_), self.task, self.pooling, weights, **encoder)
         self.net = net
         self.inputs.attach(net)
         settings = ("time", "batch_size", "lr", "weight_decay", "patience", "seed")
         plan = Plan(epochs=None if self.time else self.epochs, **{n: getattr(self, n) for n in settings})
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) if out is None or self.model == "auto" else Path(out)
+        folder = None if out is None else Path(out) / RUNS / kind if self.model == "auto" else Path(out)
+        if folder is not None:
             make_folder(folder)
-            report = train_labels(
-                net,
-                self.inputs.number(words),
-                lambda rows, places: targets[rows],
-                plan,
-                data=[targets, *self.inputs.arrays().values()],
-                validate=lambda: self._judge(valid_texts, valid_labels),
-                folder=folder,
-                resume=resume and self.model != "auto",
-                keep_best=lambda progress: self.save(folder) if folder != Path(scratch) else None,
-                watch=watch,
-            )
+            resume = resume and (self.model != "auto" or (folder / "checkpoint.json").exists())
+        report = train_labels(
+            net,
+            self.inputs.number(words),
+            lambda rows, places: targets[rows],
+            plan,
+            data=[targets, *self.inputs.arrays().values()],
+            validate=lambda: self._judge(valid_texts, valid_labels),
+            folder=folder,
+            resume=resume,
+            keep_best=lambda progress: None if folder is None or self.model == "auto" else self.save(folder),
+            watch=watch,
+        )
         progress = report.progress
         self.training |= {"steps": progress.step, "seconds": round(progress.seconds, 3)}
         self.training |= {"cpu_seconds": round(progress.cpu_seconds, 3), "stopped_by": report.stopped_by}
-
-    def _class_weights(self, targets: NDArray[Any]) -> list[float] | None:
-        if self.class_weight is None or self.task == "regression":
-            return None
-        if self.task == "multilabel":
-            positive = targets.sum(0)
-            return ((len(targets) - positive) / np.maximum(positive, 1)).tolist()
-        counts = np.bincount(targets, minlength=len(self.classes_))
-        return (len(targets) / (len(counts) * np.maximum(counts, 1))).tolist()
 
     def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(N, C): before softmax, sigmoid or scale."""

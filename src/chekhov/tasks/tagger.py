@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,21 +135,21 @@ class Tagger(Estimator):
             ]
         )
         self.net = net
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(out) if out is not None else Path(scratch)
+        folder = None if out is None else Path(out)
+        if folder is not None:
             make_folder(folder)
-            report = train_labels(
-                net,
-                numbered,
-                lambda rows, places: targets[:, places],
-                self._plan(),
-                data=[targets, *self.inputs.arrays().values()],
-                validate=lambda: self._error(valid_words, valid_tags),
-                folder=folder,
-                resume=resume,
-                keep_best=lambda progress: self.save(folder) if out is not None else None,
-                watch=watch,
-            )
+        report = train_labels(
+            net,
+            numbered,
+            lambda rows, places: targets[:, places],
+            self._plan(),
+            data=[targets, *self.inputs.arrays().values()],
+            validate=lambda: self._error(valid_words, valid_tags),
+            folder=folder,
+            resume=resume,
+            keep_best=lambda progress: None if folder is None else self.save(folder),
+            watch=watch,
+        )
         progress = report.progress
         self.training |= {"steps": progress.step, "seconds": round(progress.seconds, 3)}
         self.training |= {"cpu_seconds": round(progress.cpu_seconds, 3), "stopped_by": report.stopped_by}

@@ -26,7 +26,7 @@ def train_labels(
     *,
     data: Sequence[NDArray[Any]],
     validate: Callable[[], float],
-    folder: Path,
+    folder: Path | None,
     resume: bool,
     keep_best: Callable[[Any], None],
     watch: Callable[[dict[str, Any]], None],
