@@ -41,6 +41,10 @@ class Classifier(Estimator):
     balanced or None. After `fit`: ``classes_``, ``table`` (figures of each model) and ``training``.
     """
 
+    net: Any = None
+    chosen = ""
+    inputs = WordInputs([""])
+
     def __init__(
         self,
         *,
@@ -74,8 +78,6 @@ class Classifier(Estimator):
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
         self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
-        self.net: Any = None
-        self.inputs, self.chosen = WordInputs([""]), ""
 
     def fit(
         self,

@@ -48,6 +48,9 @@ class Tagger(Estimator):
     ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
     """
 
+    net: Any = None
+    inputs = WordInputs([""])
+
     def __init__(
         self,
         *,
@@ -80,9 +83,6 @@ class Tagger(Estimator):
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
         self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
-        self.net: Any = None
-        self.inputs = WordInputs([""])
-        self.training: dict[str, Any] = {}
 
     def fit(
         self,
