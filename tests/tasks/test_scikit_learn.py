@@ -23,8 +23,8 @@ from chekhov.tasks.tagger import Tagger
 
 BINS = 10
 EXCLUDED = {
-    "check_dont_overwrite_parameters": "net, table, training and others that fit makes have no underscore at their end: "
-    "they are the same names in chekhov's other models",
+    "check_dont_overwrite_parameters": "what fit makes (net, table, training) has no underscore at its end: the names "
+    "are those of chekhov's other models",
 }
 SKIPPED = {"check_array_api_input", "check_classifier_data_not_an_array"}  # want SCIPY_ARRAY_API and pandas
 
