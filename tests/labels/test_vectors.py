@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from chekhov.errors import TextError
@@ -123,19 +121,3 @@ def test_malformed_files(data: bytes, code: str, where: str, tmp_path: Path, mon
     with pytest.raises(TextError) as caught:
         read_vectors("v")
     assert (caught.value.code, caught.value.where) == (f"E-VECTORS-{code}", where)
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.integers(0, 400), st.binary(max_size=6), st.sampled_from([as_binary(), as_text(header=True), as_navec()]))
-def test_bytes_from_anywhere_end_in_vectors_or_an_error(place: int, put: bytes, data: bytes) -> None:
-    import tempfile
-
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(data[:place] + put + data[place + len(put) :])
-        file.flush()
-        try:
-            words, table = read_vectors(file.name)
-        except TextError:
-            return
-        assert len(words) == len(table)
-        assert np.isfinite(table).all()

@@ -53,9 +53,10 @@ def read_navec(file: BinaryIO, name: str, limit: int) -> Vectors:
 
 def _part(archive: tarfile.TarFile, part: str, name: str) -> bytes:
     try:
-        stream = archive.extractfile(part)
+        member = archive.getmember(part)
     except KeyError:
-        stream = None
+        member = None
+    stream = archive.extractfile(member) if member and member.isreg() and not member.issparse() else None
     if stream is None:
         raise TextError("E-VECTORS-001", f"the archive holds no {part}, as one of navec does", where=name, mend=MEND)
     return stream.read()
