@@ -70,12 +70,14 @@ class WordInputs:
         return inputs
 
     def learn(self, sentences: Sequence[Sequence[str]]) -> None:
+        """Take the words of these sentences for the known ones."""
         self.words = known_words(sentences)
+        self.__dict__.pop("numbers", None)
 
     def number(self, sentences: Sequence[Sequence[str]]) -> Words:
         found = number_words(
             sentences,
-            {word: number for number, word in enumerate(self.words)},
+            self.numbers,
             affix="affixes" in self.features,
             character="chars" in self.features,
             vector_rows=None if self.vectors is None else self.vector_rows,
@@ -84,6 +86,10 @@ class WordInputs:
             return found
         states = np.concatenate([reader.states(sentences) for reader in self.language_models], axis=1)
         return Words(found.tokens, found.begins, found.features, states)
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words)}
 
     @cached_property
     def vector_rows(self) -> dict[str, int]:
