@@ -178,7 +178,7 @@ def main() -> None:
     parts = ["dev"] if settings else ["dev", "test"]
     states = [f"{kind}:{folder}" for kind, folder in (("lm", given.lm), ("lm-backward", given.lm_backward)) if folder]
     if states:
-        settings = {"features": ",".join([Tagger().features, *states]), **settings}
+        settings = {"features": ",".join(["affixes", *states]), **settings}
     for name in given.sets:
         if name.startswith("classification/"):
             for model in ("linear", "bag", "net"):

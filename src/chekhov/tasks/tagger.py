@@ -26,6 +26,9 @@ from chekhov.tasks.word_inputs import WordInputs
 
 MAX_TOKENS = 16_384  # of a batch, its padding too
 LONGEST = 512  # words: training cuts longer sentences
+FEW = 5_000  # sentences: of fewer, what a word is made of tells more than the word, and more passes are worth it
+DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "epochs": 8}
+DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "epochs": 12}
 VALID_SHARE = 10  # without a validation part a tenth of the sentences is one
 Tags = Sequence[Sequence[str]]
 
@@ -44,8 +47,10 @@ class Tagger(Estimator):
     """Hashed affixes, shape and word -> bidirectional LSTM -> softmax, or a CRF where the tags are spans.
 
     ``columns``: names of the tag columns. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES.
-    ``scheme``: in which spans are written. Sizes in units, ``lr`` the peak rate of AdamW. After `fit`: ``net``,
-    ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
+    ``scheme``: in which spans are written. ``features``: affixes, chars, lm:DIR, lm-backward:DIR, joined by commas;
+    ``vectors``: a file of `read_vectors`. Sizes in units, ``lr`` the peak rate of AdamW. ``features``, ``dropout`` and
+    ``epochs`` that are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where there are fewer than 5,000 sentences.
+    After `fit`: ``net``, ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
     """
 
     net: Any = None
@@ -57,7 +62,7 @@ class Tagger(Estimator):
         columns: Sequence[str] = ("tag",),
         head: str = "auto",
         scheme: str = "iob2",
-        features: str = "affixes",
+        features: str | None = None,
         vectors: str | None = None,
         vector_limit: int = LIMIT,
         hidden_size: int = 160,
@@ -66,9 +71,9 @@ class Tagger(Estimator):
         affix_size: int = 32,
         character_size: int = 32,
         projection_size: int = 96,
-        dropout: float = 0.5,
+        dropout: float | None = None,
         word_dropout: float = 0.25,
-        epochs: int = 8,
+        epochs: int | None = None,
         time: float | None = None,
         batch_size: int = 16,
         lr: float = 3e-3,
@@ -121,10 +126,11 @@ class Tagger(Estimator):
         labels = [sorted({tag for i in train for tag in column[i]}) for column in columns]
         texts = [sentences[i][start : start + LONGEST] for i, start in pieces]
         torch.manual_seed(self.seed)
-        self.inputs = WordInputs.begin(self.features, self.vectors, self.vector_limit)
+        chosen = self._settings_for(len(train))
+        self.inputs = WordInputs.begin(chosen["features"], self.vectors, self.vector_limit)
         self.inputs.learn(texts)
         self.training = {"chekhov": chekhov.__version__, **(training or {})}
-        net = TaggerNet(len(self.words), labels, spans, **self._encoder_sizes())
+        net = TaggerNet(len(self.words), labels, spans, **self._encoder_sizes(chosen["dropout"]))
         self.inputs.attach(net)
         numbered = self.inputs.number(texts)
         ids = [{label: k for k, label in enumerate(known)} for known in labels]
@@ -142,7 +148,7 @@ class Tagger(Estimator):
             net,
             numbered,
             lambda rows, places: targets[:, places],
-            self._plan(),
+            self._plan(chosen["epochs"]),
             data=[targets, *self.inputs.arrays().values()],
             validate=lambda: self._error(valid_words, valid_tags),
             folder=folder,
@@ -278,17 +284,23 @@ class Tagger(Estimator):
         spans = all(is_span_tag(tag) for tags in column for tag in tags) and any(t != "O" for ts in column for t in ts)
         return self.head != "softmax" and spans
 
-    def _encoder_sizes(self) -> dict[str, Any]:
-        names = ("word_size", "hidden_size", "num_layers", "dropout", "word_dropout")
-        inputs = self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
-        return {**{name: getattr(self, name) for name in names}, **inputs}
+    def _settings_for(self, sentences: int) -> dict[str, Any]:
+        """Those that depend on how many sentences there are, unless they are given."""
+        defaults = DEFAULTS if sentences >= FEW else DEFAULTS_OF_FEW
+        given = {name: getattr(self, name) for name in defaults}
+        return {name: default if given[name] is None else given[name] for name, default in defaults.items()}
 
-    def _plan(self) -> Any:
+    def _encoder_sizes(self, dropout: float) -> dict[str, Any]:
+        names = ("word_size", "hidden_size", "num_layers", "word_dropout")
+        inputs = self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
+        return {**{name: getattr(self, name) for name in names}, "dropout": dropout, **inputs}
+
+    def _plan(self, epochs: int) -> Any:
         from chekhov.training.loop import Plan
 
         names = ("time", "batch_size", "lr", "weight_decay", "patience", "seed")
         given = {name: getattr(self, name) for name in names}
-        return Plan(epochs=None if self.time else self.epochs, **given)
+        return Plan(epochs=None if self.time else epochs, **given)
 
     def _scores(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[Any, Any, list[NDArray[np.float32]]]]:
         """Rows, their lengths and the scores (B, T, K) of each column, batch by batch, the shortest rows first."""
