@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -93,18 +94,14 @@ def _read_text(
 ) -> Vectors:
     """``head``: what has been read already; it begins with line number ``line``. ``count``: of the first line."""
     rows: dict[str, NDArray[np.float32]] = {}
-    lines = head.split(b"\n")
-    rest = lines.pop() + stream.readline(MAX_LINE)
-    lines = [*lines, rest.rstrip(b"\n")] if rest else lines
-    number, found = line, 0
-    while found < limit:
-        raw = lines.pop(0) if lines else stream.readline(MAX_LINE)
-        if not raw:
-            if lines:
-                continue
+    found = 0
+    for number, raw in enumerate(_lines(stream, head), start=line):
+        raw = raw.rstrip(b"\r\n ")
+        if found == limit:
             break
-        where, raw = f"{name}:{number}", raw.rstrip(b"\r\n ")
-        number, found = number + 1, found + 1
+        if not raw:
+            continue
+        where, found = f"{name}:{number}", found + 1
         word, *numbers = raw.rsplit(b" ", width)  # GloVe's largest file has words with blanks in them
         if len(numbers) != width or not word:
             what = f"{len(raw.split())} fields where a word and {width} numbers were to come"
@@ -120,10 +117,19 @@ def _read_text(
         raise TextError(
             "E-VECTORS-004",
             f"{found} words where the first line announces {count}",
-            where=f"{name}:{number}",
+            where=name,
             mend=MEND,
         )
     return list(rows), np.array(list(rows.values()), np.float32).reshape(-1, width)
+
+
+def _lines(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
+    """The lines of ``head``, of which the last one goes on in the stream, and of the stream."""
+    *whole, rest = head.split(b"\n")
+    yield from whole
+    yield rest + stream.readline(MAX_LINE)
+    while raw := stream.readline(MAX_LINE):
+        yield raw
 
 
 def _read_binary(stream: BinaryIO, name: str, *, limit: int, width: int, head: bytes, place: int) -> Vectors:
