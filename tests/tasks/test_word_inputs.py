@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_what_cannot_be_used_is_refused(folder: Path, tmp_path: Path) -> None:
     for features, code in (("suffixes", "013"), ("", "013"), ("lm:", "013"), (f"lm:{tmp_path / 'ngram'}", "014")):
         with pytest.raises(UsageError, match=f"E-LABEL-{code}"):
             WordInputs.begin(features, None, 10)
+
+
+def test_parts_that_do_not_go_together_are_refused(folder: Path) -> None:
+    tagger = Tagger(**{**SMALL, "epochs": 1}, features="affixes,chars", vectors=str(folder / "v.vec"))
+    tagger.fit(SENTENCES, TAGS)
+    for change in ({"words": ["", "дом"]}, {"features": ("chars",)}, {"vectors": None}):
+        with pytest.raises(ChekhovError, match="E-MODEL-016"):
+            dataclasses.replace(tagger.inputs, **change).attach(tagger.net)
+    arrays = {**tagger.inputs.arrays(), "vectors": np.full((3, 3), np.nan, np.float32)}
+    with pytest.raises(ChekhovError, match="E-MODEL-016"):
+        WordInputs.from_stored(tagger.inputs.to_json(), arrays)
 
 
 def test_the_command_line(folder: Path, tmp_path: Path) -> None:

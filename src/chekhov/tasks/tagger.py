@@ -251,14 +251,14 @@ class Tagger(Estimator):
             self.net = TaggerNet.from_arrays(config.sizes, arrays)
             self.inputs.attach(self.net)
             self.training = training
-            fits = len(self.words) == self.net.word_count and len(self.columns) == len(self.net.columns)
+            fits = len(self.columns) == len(self.net.columns)
         except ModelError as error:
             raise error.at(str(folder)) from error
         except (msgspec.MsgspecError, TypeError, KeyError, ValueError, UsageError, RuntimeError) as error:
             what = "the sizes in config.json do not make a tagger"
             raise ModelError("E-MODEL-017", what, where=str(folder), why=str(error), mend=COPY_AGAIN) from error
         if not fits:
-            what = "the words in tokenizer.json are not those of the weights"
+            what = "the columns in config.json are not those of the weights"
             raise ModelError("E-MODEL-016", what, where=str(folder), mend=COPY_AGAIN)
 
     # What the verbs above are made of.

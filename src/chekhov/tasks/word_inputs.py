@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.errors import ModelError, UsageError
+from chekhov.errors import COPY_AGAIN, ModelError, UsageError
 from chekhov.labels.features import Words, known_words, number_words
 from chekhov.labels.vectors import read_vectors
 from chekhov.tasks.state_features import StateReader, StoredReader
@@ -61,7 +61,9 @@ class WordInputs:
             elif kind in ("lm", "lm-backward") and folder:
                 readers.append(StateReader.open(Path(folder), backward=kind == "lm-backward"))
             else:
-                raise UsageError("E-LABEL-013", f"the feature {name!r} is unknown", mend=f"of {', '.join(FEATURES)}")
+                raise UsageError(
+                    "E-LABEL-013", f"the feature {name!r} is unknown", mend=f"one of {', '.join(FEATURES)}"
+                )
         inputs = cls([""], tuple(kinds), language_models=readers)
         if vectors is not None:
             inputs.vector_words, found = read_vectors(vectors, limit=vector_limit)
@@ -108,7 +110,13 @@ class WordInputs:
         return sizes
 
     def attach(self, net: Any) -> None:
-        """Give the net the vectors, which are not its own."""
+        """Give the net the vectors, which are not its own; ModelError E-MODEL-016 if it was made for other inputs."""
+        encoder = net.encoder
+        expected = self.encoder_sizes(encoder.affix_size or 1, encoder.character_size or 1, 1)
+        sizes = ("affix_size", "character_size", "vector_size", "state_size")
+        if net.word_count != len(self.words) or any(getattr(encoder, n) != expected.get(n, 0) for n in sizes):
+            what = "the words and features in tokenizer.json are not those of the weights"
+            raise ModelError("E-MODEL-016", what, mend=COPY_AGAIN)
         if self.vectors is not None:
             import torch
 
