@@ -131,7 +131,7 @@ def test_scikit_learn_uses_both() -> None:
     assert cross_val_score(classifier, TEXTS, LABELS, cv=2).mean() > 0.9
     search = GridSearchCV(classifier, {"pooling": ["max", "mean"]}, cv=2).fit(TEXTS, LABELS)
     assert search.best_score_ > 0.9
-    tagger = Tagger(**{**SMALL, "epochs": 20})
+    tagger = Tagger(**{**SMALL, "epochs": 20}, features="affixes")
     sentences = [text.split() for text in TEXTS]
     tags = [["N", "A", word[2][0]] for word in sentences]
     assert cross_val_score(tagger, sentences, tags, cv=2).mean() > 0.9

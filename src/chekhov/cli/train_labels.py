@@ -85,7 +85,7 @@ def classifier(
     num_layers: Annotated[int, typer.Option(help="Layers of both directions.")] = 1,
     dropout: Annotated[float, typer.Option(help="Of inputs and outputs of the layers.")] = 0.5,
     batch_size: Annotated[int, typer.Option(help="Texts of a step.")] = 32,
-    epochs: Annotated[int, typer.Option(help="Passes over the texts.")] = 8,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the texts. [8; of fewer than 5,000 texts 14]")] = None,
     time: Annotated[str | None, typer.Option(help="In place of --epochs: 60s, 5m, 1h.")] = None,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
     patience: Annotated[int, typer.Option(help="Stop after so many validations that were no better; 0: never.")] = 0,

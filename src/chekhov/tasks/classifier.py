@@ -28,6 +28,7 @@ from chekhov.tasks.text_model import require_torch
 from chekhov.tasks.word_inputs import WordInputs
 
 MODELS = ("net", "bag", "linear", "auto")
+FEW, EPOCHS_OF_FEW, EPOCHS = 5_000, 14, 8  # texts: fewer are read more often
 RUNS = "runs"  # under the folder: those of auto, until all are done
 TIE = 1e-4  # of the cross-entropy, where small validation parts give equal errors
 
@@ -38,7 +39,8 @@ class Classifier(Estimator):
     ``task``: multiclass, multilabel (labels joined by a comma, or lists) or regression. ``model``: net; bag (of
     embeddings, no LSTM); linear (tf-idf and logistic regression; multiclass only); or auto: all of them, and the best
     on the validation part is kept. ``pooling``: last, mean, max, attention, or several joined by +. ``class_weight``:
-    balanced or None. After `fit`: ``classes_``, ``table`` (figures of each model) and ``training``.
+    balanced or None. ``epochs``: 8, or 14 of fewer than 5,000 texts, where it is None. After `fit`: ``classes_``,
+    ``table`` (figures of each model) and ``training``.
     """
 
     net: Any = None
@@ -63,7 +65,7 @@ class Classifier(Estimator):
         projection_size: int = 96,
         dropout: float = 0.5,
         word_dropout: float = 0.1,
-        epochs: int = 8,
+        epochs: int | None = None,
         time: float | None = None,
         batch_size: int = 32,
         lr: float = 3e-3,
@@ -303,7 +305,8 @@ class Classifier(Estimator):
         self.net = net
         self.inputs.attach(net)
         settings = ("time", "batch_size", "lr", "weight_decay", "patience", "seed")
-        plan = Plan(epochs=None if self.time else self.epochs, **{n: getattr(self, n) for n in settings})
+        epochs = self.epochs if self.epochs is not None else EPOCHS if len(texts) >= FEW else EPOCHS_OF_FEW
+        plan = Plan(epochs=None if self.time else epochs, **{n: getattr(self, n) for n in settings})
         folder = None if out is None else Path(out) / RUNS / kind if self.model == "auto" else Path(out)
         if folder is not None:
             make_folder(folder)
