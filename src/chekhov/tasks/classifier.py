@@ -121,7 +121,9 @@ class Classifier(Estimator):
             candidates = ["linear", *candidates]
             self._add_naive_bayes(*given, valid_texts, valid_labels)
         best: tuple[float, Any] | None = None
-        if resume and out is not None and not (Path(out) / RUNS).is_dir() and self.model == "auto":
+        if out is not None and not resume:
+            shutil.rmtree(Path(out) / RUNS, ignore_errors=True)  # of a run that this one replaces
+        elif out is not None and not (Path(out) / RUNS).is_dir() and self.model == "auto":
             what, mend = "there is no run of auto to resume", "start anew without --resume"
             raise TrainingError("E-RESUME-001", what, where=str(out), mend=mend)
         for kind in candidates:
