@@ -1,10 +1,12 @@
 """Taggers and classifiers on real data: three seeds, mean and spread, CPU seconds, and scikit-learn beside them.
 
     python benchmarks/labels.py [--seeds 3] [SET...]     needs CHEKHOV_DATA
+    python benchmarks/labels.py --lm DIR --lm-backward DIR SET...     taggers, with states of one's own language models
     python benchmarks/labels.py --speed                  words per CPU second on EWT dev, cold caches
 
 The configuration is that of the class's defaults, the same for every set of a kind. It was chosen on dev parts; a test
-part is read after training, once a seed. Settings given with --set are an experiment and get dev figures only.
+part is read after training, once a seed. Settings given with --set are an experiment and get dev figures only. The
+language models of docs/labels.md were trained for twelve minutes each on Russian prose, with `chekhov train lstm`.
 """
 
 from __future__ import annotations
@@ -162,6 +164,8 @@ def main() -> None:
     parser.add_argument("--set", default="{}", metavar="JSON", help="settings of an experiment: dev figures only")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--no-rival", action="store_true")
+    parser.add_argument("--lm", metavar="DIR", help="a net on characters, whose states are features too")
+    parser.add_argument("--lm-backward", metavar="DIR", help="one of a text whose lines were turned round")
     given = parser.parse_args()
     print(machine(), flush=True)
     import torch
@@ -172,6 +176,9 @@ def main() -> None:
         return
     settings = json.loads(given.set)
     parts = ["dev"] if settings else ["dev", "test"]
+    states = [f"{kind}:{folder}" for kind, folder in (("lm", given.lm), ("lm-backward", given.lm_backward)) if folder]
+    if states:
+        settings = {"features": ",".join(["affixes", *states]), **settings}
     for name in given.sets:
         if name.startswith("classification/"):
             for model in ("linear", "bag", "net"):
@@ -179,7 +186,9 @@ def main() -> None:
                 runs = [classify_once(name, seed, {"model": model, **settings}, parts) for seed in range(seeds)]
                 report(name, model, runs, parts)
         else:
-            report(name, "Tagger", [tag_once(name, seed, settings, parts) for seed in range(given.seeds)], parts)
+            label = "Tagger with language models" if states else "Tagger"
+            runs = [tag_once(name, seed, settings, parts) for seed in range(given.seeds)]
+            report(name, label, runs, parts)
             if not given.no_rival:
                 rival_logistic(name, parts)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from chekhov import markovify
 from chekhov.errors import ChekhovError
+from chekhov.labels.vectors import read_vectors
 from chekhov.ngram.arpa import read_arpa
 from chekhov.ngram.model import NGram, NGramState, train_ngram
 from chekhov.ngram.packed import PackedNGram
@@ -116,6 +117,20 @@ def model_config(data: bytes) -> None:
     load(model_folder())
 
 
+def vectors(data: bytes) -> None:
+    path = scratch() / "fuzz.vectors"
+    path.write_bytes(data)
+    words, table = read_vectors(path)
+    if len(words) != len(table) or not np.isfinite(table).all():
+        raise AssertionError("a vector for each word, of finite numbers")
+
+
+def vector_files() -> list[bytes]:
+    from labels.test_vectors import as_binary, as_navec, as_text
+
+    return [as_text(header=True), as_text(header=False), as_binary(), as_navec()]
+
+
 def seeds(name: str) -> list[bytes]:
     """Inputs that are as they should be."""
     arpa_file = (GOLDEN / "short.arpa").read_bytes()
@@ -127,6 +142,7 @@ def seeds(name: str) -> list[bytes]:
         "markovify_json": [markovify.Text(TEXT, well_formed=False).to_json().encode()],
         "markov_text_json": [MarkovText(TEXT).to_json()],
         "model_config": [(model_folder() / "saved.json").read_bytes()],
+        "vectors": vector_files() if name == "vectors" else [],
         "tokenizer_json": [train_tokenizer(unit, [TEXT]).to_json() for unit in ("characters", "words", "whitespace")],
     }[name]
 
@@ -140,4 +156,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "markov_text_json": markov_text_json,
     "tokenizer_json": tokenizer_json,
     "model_config": model_config,
+    "vectors": vectors,
 }

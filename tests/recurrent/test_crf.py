@@ -69,3 +69,28 @@ def test_a_temperature_divides_every_score() -> None:
     crf, scores = crf_and_scores(LABELS, False)
     hot = crf.marginals(scores.numpy(), np.array([4, 4]), 1e6)
     np.testing.assert_allclose(hot, 1 / 3, atol=1e-4)
+
+
+@pytest.mark.parametrize("T", [2, 5])
+def test_it_is_the_crf_of_pytorch_crf(T: int) -> None:
+    """Loss, its gradient and the best path, rows of unequal length (pip install pytorch-crf)."""
+    torchcrf = pytest.importorskip("torchcrf")
+    crf, scores = crf_and_scores(LABELS, False, T)
+    peer = torchcrf.CRF(len(LABELS), batch_first=True).double()
+    peer.load_state_dict({"transitions": crf.transitions, "start_transitions": crf.start, "end_transitions": crf.end})
+    lengths = torch.tensor([T, max(1, T - 2)])
+    mask = torch.arange(T) < lengths[:, None]
+    targets = torch.randint(0, len(LABELS), (2, T))
+    ours, theirs = scores.clone().requires_grad_(), scores.clone().requires_grad_()
+    loss = crf.loss(ours, targets.masked_fill(~mask, -1), lengths)
+    wanted = -peer(theirs, targets, mask=mask, reduction="token_mean")
+    torch.testing.assert_close(loss, wanted)
+    loss.backward()
+    wanted.backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)
+    for own, other in zip(
+        (crf.transitions, crf.start, crf.end), (peer.transitions, peer.start_transitions, peer.end_transitions)
+    ):
+        torch.testing.assert_close(own.grad, other.grad)
+    best = crf.decode(scores.numpy(), lengths.numpy())
+    assert [row[: int(n)].tolist() for row, n in zip(best, lengths)] == peer.decode(scores, mask=mask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_scikit_learn_uses_both() -> None:
     assert cross_val_score(classifier, TEXTS, LABELS, cv=2).mean() > 0.9
     search = GridSearchCV(classifier, {"pooling": ["max", "mean"]}, cv=2).fit(TEXTS, LABELS)
     assert search.best_score_ > 0.9
-    tagger = Tagger(**{**SMALL, "epochs": 20})
+    tagger = Tagger(**{**SMALL, "epochs": 20}, features="affixes")
     sentences = [text.split() for text in TEXTS]
     tags = [["N", "A", word[2][0]] for word in sentences]
     assert cross_val_score(tagger, sentences, tags, cv=2).mean() > 0.9
@@ -173,3 +174,51 @@ def test_a_folder_for_each_label(tmp_path: Path) -> None:
     assert read_labelled(tmp_path, note=print) == (["text a", "text b"], ["a", "b"])
     with pytest.raises(TextError, match="E-ROWS-004"):
         read_labelled(tmp_path / "a", note=print)
+
+
+def test_auto_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    """The bag is done and the net under way when it stops; resumed, the bag is not trained again."""
+
+    class StopError(Exception):
+        pass
+
+    def once(count: int) -> Callable[[dict[str, Any]], None]:
+        seen: list[Any] = []
+
+        def watch(record: dict[str, Any]) -> None:
+            seen.append(record)
+            if len(seen) == count:
+                raise StopError
+
+        return watch
+
+    settings = {**SMALL, "epochs": 2, "model": "auto"}
+    whole = Classifier(**settings).fit(TEXTS, LABELS, out=tmp_path / "whole")
+    assert not (tmp_path / "whole" / "runs").exists()
+    steps: list[int] = []
+    with pytest.raises(StopError):
+        Classifier(**settings).fit(TEXTS, LABELS, out=tmp_path / "cut", watch=once(20))
+    again = Classifier(**settings).fit(
+        TEXTS, LABELS, out=tmp_path / "cut", resume=True, watch=lambda record: steps.append(record["step"])
+    )
+    assert 0 < len(steps) < 14 and steps[0] > 1
+    for name, array in whole.net.arrays().items():
+        np.testing.assert_array_equal(array, again.net.arrays()[name])
+    with pytest.raises(ChekhovError, match="E-RESUME-001"):
+        Classifier(**settings).fit(TEXTS, LABELS, out=tmp_path / "cut", resume=True)
+
+
+def test_auto_stops_where_it_is_told_to(tmp_path: Path) -> None:
+    import os
+    import signal
+
+    def stop(record: dict[str, Any]) -> None:
+        if record["step"] == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    settings = {**SMALL, "epochs": 2, "model": "auto"}
+    classifier = Classifier(**settings).fit(TEXTS, LABELS, out=tmp_path, watch=stop)
+    assert [row["model"] for row in classifier.table] == ["naive bayes", "linear", "bag"]
+    assert classifier.training["stopped_by"] == "SIGINT"
+    again = Classifier(**settings).fit(TEXTS, LABELS, out=tmp_path, resume=True)
+    assert [row["model"] for row in again.table] == ["naive bayes", "linear", "bag", "net"]

@@ -16,7 +16,8 @@ from chekhov.labels.spans import spans_of
 from chekhov.tasks.tagger import Tagger
 
 SMALL: dict[str, Any] = {
-    "hidden_size": 12, "word_size": 8, "affix_size": 4, "dropout": 0.1, "batch_size": 4, "lr": 0.02
+    "features": "affixes", "hidden_size": 12, "word_size": 8, "affix_size": 4, "dropout": 0.1, "batch_size": 4,
+    "lr": 0.02,
 }  # fmt: skip
 NAMES = ("Анна", "Олег", "Иван", "Вера", "Глеб", "Нина")
 
@@ -100,6 +101,12 @@ def test_odd_data(case: str) -> None:
         words, tags = [*words, ["дом"] * 10_000], [*tags, ["O"] * 10_000]
     tagger = Tagger(**SMALL, epochs=1).fit(words, tags)
     assert [len(found) for found in tagger.predict(words)] == [len(sentence) for sentence in words]
+
+
+def test_few_sentences_have_other_defaults() -> None:
+    assert Tagger()._settings_for(5000) == {"features": "affixes", "dropout": 0.5, "epochs": 8}
+    assert Tagger(dropout=0.0)._settings_for(4999) == {"features": "affixes,chars", "dropout": 0.0, "epochs": 12}
+    assert Tagger(time=2.0)._plan(12).epochs is None
 
 
 @pytest.mark.parametrize(

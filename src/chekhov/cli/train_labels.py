@@ -19,6 +19,12 @@ def tagger(
     column: Annotated[list[str], typer.Option(help="Of CoNLL-U: UPOS, XPOS, FEATS; more than one may be.")] = [],  # noqa: B006
     head: Annotated[str, typer.Option(help="softmax, crf, or auto: a CRF where the tags are spans.")] = "auto",
     scheme: Annotated[str, typer.Option(help="How spans are written: iob, iob2 or bioes.")] = "iob2",
+    features: Annotated[
+        str | None,
+        typer.Option(help="affixes, chars, lm:DIR, lm-backward:DIR; with commas. [affixes; of few, chars too]"),
+    ] = None,
+    vectors: Annotated[str | None, typer.Option(metavar="FILE", help="word2vec, fastText, GloVe or navec.")] = None,
+    vector_limit: Annotated[int, typer.Option(help="Take so many words of that file.")] = 200_000,
     format: Annotated[str, typer.Option(help="auto, conllu or columns.")] = "auto",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave malformed sentences out, and count them.")
@@ -27,10 +33,16 @@ def tagger(
     num_layers: Annotated[int, typer.Option(help="Layers of both directions.")] = 1,
     word_size: Annotated[int, typer.Option(help="Of a word's vector.")] = 64,
     affix_size: Annotated[int, typer.Option(help="Of an affix's vector.")] = 32,
-    dropout: Annotated[float, typer.Option(help="Of inputs and outputs of the layers.")] = 0.5,
+    character_size: Annotated[int, typer.Option(help="Of a character's vector, for chars.")] = 32,
+    projection_size: Annotated[int, typer.Option(help="What --vectors, and what lm states are brought to.")] = 96,
+    dropout: Annotated[
+        float | None, typer.Option(help="Of inputs and outputs of the layers. [0.5; of few 0.55]")
+    ] = None,
     word_dropout: Annotated[float, typer.Option(help="Share of words that training takes for unknown.")] = 0.25,
     batch_size: Annotated[int, typer.Option(help="Sentences of a step.")] = 16,
-    epochs: Annotated[int, typer.Option(help="Passes over the text.")] = 8,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the text. [8; of few, under 5,000 sentences, 12]")
+    ] = None,
     time: Annotated[str | None, typer.Option(help="In place of --epochs: 60s, 5m, 1h.")] = None,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
     weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.01,
@@ -65,12 +77,15 @@ def classifier(
     model: Annotated[str, typer.Option(help="net, bag, linear, or auto: all of them, the best is kept.")] = "auto",
     pooling: Annotated[str, typer.Option(help="last, mean, max, attention, or several joined by +.")] = "max+mean",
     class_weight: Annotated[str | None, typer.Option(help="balanced: rare classes count as much as others.")] = None,
+    features: Annotated[str, typer.Option(help="affixes, chars, lm:DIR, lm-backward:DIR; with commas.")] = "affixes",
+    vectors: Annotated[str | None, typer.Option(metavar="FILE", help="word2vec, fastText, GloVe or navec.")] = None,
+    vector_limit: Annotated[int, typer.Option(help="Take so many words of that file.")] = 200_000,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave malformed lines out, and count them.")] = False,
     hidden_size: Annotated[int, typer.Option(help="Units of each direction.")] = 96,
     num_layers: Annotated[int, typer.Option(help="Layers of both directions.")] = 1,
     dropout: Annotated[float, typer.Option(help="Of inputs and outputs of the layers.")] = 0.5,
     batch_size: Annotated[int, typer.Option(help="Texts of a step.")] = 32,
-    epochs: Annotated[int, typer.Option(help="Passes over the texts.")] = 8,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the texts. [8; of fewer than 5,000 texts 14]")] = None,
     time: Annotated[str | None, typer.Option(help="In place of --epochs: 60s, 5m, 1h.")] = None,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
     patience: Annotated[int, typer.Option(help="Stop after so many validations that were no better; 0: never.")] = 0,

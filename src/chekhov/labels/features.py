@@ -1,4 +1,4 @@
-"""What a tagger or a classifier sees of a word: its number, hashed prefixes, suffixes and shape.
+"""What a tagger or a classifier sees of a word: its number, hashed prefixes, suffixes and shape, or its characters.
 
 A word that training never saw still has affixes and a shape that it has seen; hashed into buckets (Weinberger et al.
 2009, feature hashing) they need no list. Each type of word is looked at once.
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chekhov.labels.characters import characters
 
 BUCKETS = 8192
 PREFIXES, SUFFIXES = 3, 5
@@ -75,24 +77,41 @@ class Words:
 
     tokens: NDArray[np.int64]  # (tokens of all sentences): which type
     begins: NDArray[np.int64]  # (sentences + 1)
-    features: NDArray[np.int64]  # (types, 1 + AFFIX_FEATURES): number of the word, buckets
+    features: NDArray[np.int64]  # (types, F): number of the word, row of its vector, buckets, characters
+    states: NDArray[np.float16] | None = None  # (tokens, S): of language models, which see the word in its sentence
 
     @property
     def lengths(self) -> NDArray[np.int64]:
         return np.diff(self.begins)
 
 
-def number_words(sentences: Sequence[Sequence[str]], numbers: dict[str, int]) -> Words:
-    """``numbers``: of the lower-cased words that are known."""
+def number_words(
+    sentences: Sequence[Sequence[str]],
+    numbers: dict[str, int],
+    *,
+    affix: bool = True,
+    character: bool = False,
+    vector_rows: dict[str, int] | None = None,
+) -> Words:
+    """``numbers``: of the lower-cased words that are known. ``affix``, ``character``: which features there are besides.
+
+    ``vector_rows``: of the words that have a vector, as they are written or else in lower case; 0 has none.
+    """
     types: dict[str, int] = {}
     begins = np.zeros(len(sentences) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, sentences), np.int64, len(sentences)), out=begins[1:])
     found = (types.setdefault(word, len(types)) for sentence in sentences for word in sentence)
     tokens = np.fromiter(found, np.int64, int(begins[-1]))
-    features = np.empty((len(types), 1 + AFFIX_FEATURES), np.int64)
-    features[:, 0] = np.fromiter((numbers.get(word.lower(), UNKNOWN) for word in types), np.int64, len(types))
-    features[:, 1:] = affixes(list(types))
-    return Words(tokens, begins, features)
+    words = list(types)
+    columns = [np.fromiter((numbers.get(word.lower(), UNKNOWN) for word in types), np.int64, len(types))[:, None]]
+    if vector_rows is not None:
+        rows = (vector_rows.get(word) or vector_rows.get(word.lower(), UNKNOWN) for word in words)
+        columns.append(np.fromiter(rows, np.int64, len(words))[:, None])
+    if affix:
+        columns.append(affixes(words).astype(np.int64))
+    if character:
+        columns.append(characters(words))
+    return Words(tokens, begins, np.concatenate(columns, axis=1))
 
 
 def sorted_batches(lengths: NDArray[np.int64], batch_size: int, max_tokens: int) -> list[NDArray[np.int64]]:

@@ -9,9 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chekhov.errors import UsageError
-from chekhov.labels.features import AFFIX_FEATURES, BUCKETS
 from chekhov.recurrent.tagger_net import StoredNet
-from chekhov.recurrent.word_encoder import WordEncoder
+from chekhov.recurrent.word_encoder import Rows, WordEncoder
 
 POOLINGS = ("last", "mean", "max", "attention")
 TASKS = ("multiclass", "multilabel", "regression")
@@ -65,7 +64,7 @@ class ClassifierNet(StoredNet):
             raise UsageError("E-LABEL-001", f"the task {task!r} is unknown", mend=f"one of {', '.join(TASKS)}")
         self.word_count, self.labels, self.task, self.pooling = words, labels, task, pooling
         self.class_weights, self.temperature, self.encoder_sizes = weights, temperature, encoder
-        self.encoder = WordEncoder(words, AFFIX_FEATURES, BUCKETS, **encoder)
+        self.encoder = WordEncoder(words, **encoder)
         self.pools = nn.ModuleList(Pool(kind, self.encoder.output_size) for kind in pooling.split("+"))
         self.scores = nn.Linear(len(self.pools) * self.encoder.output_size, labels)
 
@@ -73,14 +72,14 @@ class ClassifierNet(StoredNet):
         own = {"words": self.word_count, "labels": self.labels, "task": self.task, "pooling": self.pooling}
         return {**own, "weights": self.class_weights, "temperature": self.temperature, **self.encoder_sizes}
 
-    def forward(self, features: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, rows: Rows) -> Tensor:
         """(B, labels): scores."""
-        hidden = self.encoder(features, tokens, lengths)
-        return self.scores(torch.cat([pool(hidden, lengths) for pool in self.pools], dim=1))
+        hidden = self.encoder(rows)
+        return self.scores(torch.cat([pool(hidden, rows.lengths) for pool in self.pools], dim=1))
 
-    def loss(self, features: Tensor, tokens: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, rows: Rows, targets: Tensor) -> Tensor:
         """Nats per text, or the squared error. targets (B,) of classes, (B, labels) of 0 and 1, or (B,) of numbers."""
-        scores = self.forward(features, tokens, lengths)
+        scores = self.forward(rows)
         if self.task == "regression":
             return F.mse_loss(scores[:, 0], targets.float())
         weight = None if self.class_weights is None else torch.tensor(self.class_weights)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chekhov.errors import ModelError
-from chekhov.labels.features import AFFIX_FEATURES, BUCKETS, Words
+from chekhov.labels.features import Words
 from chekhov.labels.spans import may_follow
 from chekhov.recurrent.crf import CRF, Softmax
-from chekhov.recurrent.word_encoder import WordEncoder
+from chekhov.recurrent.word_encoder import Rows, WordEncoder
 from chekhov.types import Arrays
 
 
@@ -65,7 +65,7 @@ class TaggerNet(StoredNet):
         super().__init__()
         self.temperatures = temperatures or [1.0] * len(columns)
         self.word_count, self.columns, self.crf, self.encoder_sizes = words, columns, crf, encoder
-        self.encoder = WordEncoder(words, AFFIX_FEATURES, BUCKETS, **encoder)
+        self.encoder = WordEncoder(words, **encoder)
         self.scores = nn.ModuleList(nn.Linear(self.encoder.output_size, len(labels)) for labels in columns)
         heads = [CRF(labels, may_follow) if chain else Softmax(len(labels)) for labels, chain in zip(columns, crf)]
         self.heads = nn.ModuleList(heads)
@@ -74,24 +74,24 @@ class TaggerNet(StoredNet):
         own = {"words": self.word_count, "columns": self.columns, "crf": self.crf, "temperatures": self.temperatures}
         return {**own, **self.encoder_sizes}
 
-    def forward(self, features: Tensor, tokens: Tensor, lengths: Tensor) -> list[Tensor]:
+    def forward(self, rows: Rows) -> list[Tensor]:
         """Scores (B, T, K) of each column."""
-        hidden = self.encoder(features, tokens, lengths)
+        hidden = self.encoder(rows)
         return [layer(hidden) for layer in self.scores]
 
-    def loss(self, features: Tensor, tokens: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, rows: Rows, targets: Tensor) -> Tensor:
         """Nats per word, summed over the columns: targets (columns, B, T), -1 after the end of a row."""
-        scores = self.forward(features, tokens, lengths)
-        losses = [head.loss(s, t, lengths) for head, s, t in zip(self.heads, scores, targets)]  # type: ignore[operator]
+        heads = zip(self.heads, self.forward(rows), targets)
+        losses = [head.loss(scores, own, rows.lengths) for head, scores, own in heads]  # type: ignore[operator]
         return torch.stack(losses).sum()
 
 
-def gather_rows(words: Words, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor, NDArray[np.int64]]:
-    """Features of the types in these rows, tokens (B, T) that point to them, lengths (B,); and (B, T) places, -1."""
+def gather_rows(words: Words, rows: NDArray[np.int64]) -> tuple[Rows, NDArray[np.int64]]:
+    """These rows with the types that are in them; and the places (B, T) of their words among all, -1 after the end."""
     lengths = words.lengths[rows]
     places = words.begins[rows][:, None] + np.arange(int(lengths.max(initial=1)))
     places[np.arange(places.shape[1]) >= lengths[:, None]] = -1
-    types, tokens = np.unique(words.tokens[places], return_inverse=True)
-    tokens = tokens.reshape(places.shape)
-    features = torch.from_numpy(words.features[types])
-    return features, torch.from_numpy(tokens), torch.from_numpy(lengths), places
+    types, which = np.unique(words.tokens[places], return_inverse=True)
+    states = None if words.states is None else torch.from_numpy(words.states[places].astype(np.float32))
+    tokens = torch.from_numpy(which.reshape(places.shape))
+    return Rows(torch.from_numpy(words.features[types]), tokens, torch.from_numpy(lengths), states), places

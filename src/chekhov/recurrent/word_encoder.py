@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chekhov.errors import check_range
+from chekhov.labels.features import AFFIX_FEATURES, BUCKETS
 from chekhov.recurrent.bidirectional import Bidirectional
+from chekhov.recurrent.character_encoder import CharacterEncoder
 from chekhov.recurrent.lstm import LSTM
 
 INITIAL_DEVIATION = 0.3  # of embeddings
+CHARACTER_FILTERS = 3  # times the size of a character's vector
+
+
+class Rows(NamedTuple):
+    """A batch: N types of words, and which of them stand where."""
+
+    features: Tensor  # (N, F)
+    tokens: Tensor  # (B, T), rows of ``features``
+    lengths: Tensor  # (B,)
+    states: Tensor | None = None  # (B, T, S) of language models
 
 
 class WordEncoder(nn.Module):
-    """Embedding of the word and of each affix, one beside the other -> bidirectional LSTM layers.
+    """The word's embedding beside those of its affixes, its characters, its vector -> bidirectional LSTM layers.
 
     No layer: the embeddings themselves, a bag of them. ``word_dropout``: the share of words that training takes for
-    unknown ones, so that the affixes learn to stand alone.
+    unknown ones, so that the rest learns to stand alone. Of size 0 is what there is not. ``vector_size``: of vectors
+    given, which are not trained but taken through a linear layer; they are set by `give_vectors` and not stored here.
+    ``state_size``: of the states of language models that come with each batch, and go through a linear layer too.
     """
 
     offsets: Tensor
+    vectors: Tensor
 
     def __init__(
         self,
         words: int,
-        affix_features: int,
-        buckets: int,
         *,
         word_size: int,
         affix_size: int,
@@ -34,41 +49,78 @@ class WordEncoder(nn.Module):
         num_layers: int,
         dropout: float,
         word_dropout: float,
+        character_size: int = 0,
+        vector_size: int = 0,
+        state_size: int = 0,
+        projection_size: int = 0,
     ):
         super().__init__()
-        for name, size, high in (
-            ("words", words, 1 << 24),
-            ("word_size", word_size, 1 << 12),
-            ("affix_size", affix_size, 1 << 12),
-            ("hidden_size", hidden_size, 1 << 12),
+        for name, size, low, high in (
+            ("words", words, 1, 1 << 24),
+            ("word_size", word_size, 1, 1 << 12),
+            ("affix_size", affix_size, 0, 1 << 12),
+            ("hidden_size", hidden_size, 1, 1 << 12),
+            ("character_size", character_size, 0, 1 << 12),
+            ("vector_size", vector_size, 0, 1 << 14),
+            ("state_size", state_size, 0, 1 << 16),
+            ("projection_size", projection_size, 1 if vector_size or state_size else 0, 1 << 12),
+            ("num_layers", num_layers, 0, 16),
         ):
-            check_range(name, size, 1, high)
-        check_range("num_layers", num_layers, 0, 16)
+            check_range(name, size, low, high)
         check_range("dropout", dropout, 0.0, 0.99)
         check_range("word_dropout", word_dropout, 0.0, 0.99)
         self.dropout, self.word_dropout = dropout, word_dropout
         self.words = nn.Embedding(words, word_size)
-        self.affixes = nn.Embedding(affix_features * buckets, affix_size)
         nn.init.normal_(self.words.weight, std=INITIAL_DEVIATION)
-        nn.init.normal_(self.affixes.weight, std=INITIAL_DEVIATION)
-        self.register_buffer("offsets", torch.arange(affix_features) * buckets, persistent=False)
-        widths = [word_size + affix_features * affix_size] + [2 * hidden_size] * num_layers
+        width = word_size
+        if affix_size:
+            self.affixes = nn.Embedding(AFFIX_FEATURES * BUCKETS, affix_size)
+            nn.init.normal_(self.affixes.weight, std=INITIAL_DEVIATION)
+            width += AFFIX_FEATURES * affix_size
+        self.register_buffer("offsets", torch.arange(AFFIX_FEATURES) * BUCKETS, persistent=False)
+        self.register_buffer("vectors", torch.zeros(1, vector_size), persistent=False)
+        self.affix_size, self.vector_size, self.state_size = affix_size, vector_size, state_size
+        if character_size:
+            self.characters = CharacterEncoder(character_size, CHARACTER_FILTERS * character_size)
+            width += CHARACTER_FILTERS * character_size
+        self.character_size = character_size
+        if vector_size:
+            self.of_vectors = nn.Linear(vector_size, projection_size)
+            width += projection_size
+        if state_size:
+            self.of_states = nn.Linear(state_size, projection_size)
+            width += projection_size
+        widths = [width] + [2 * hidden_size] * num_layers
         cells = [[LSTM(width, hidden_size) for width in widths[:-1]] for _ in range(2)]
         self.layers = Bidirectional(cells[0], cells[1], dropout) if num_layers else None
         self.output_size = widths[-1]
 
+    def give_vectors(self, vectors: Tensor) -> None:
+        """(rows, vector_size), of which row 0 is that of words without one: zeros."""
+        self.vectors = vectors
+
     def embed(self, features: Tensor) -> Tensor:
-        """features (N, 1 + affixes) of N words -> (N, I)."""
-        words = features[:, 0]
+        """features (N, F) of N words -> (N, I) but for the states."""
+        words, at = features[:, 0], 1
         if self.training and self.word_dropout:
             words = words.masked_fill(torch.rand(len(words)) < self.word_dropout, 0)
-        affixes = self.affixes(features[:, 1:] + self.offsets).flatten(1)
-        return torch.cat([self.words(words), affixes], dim=1)
+        parts = [self.words(words)]
+        if self.vector_size:
+            parts.append(self.of_vectors(self.vectors[features[:, at]]))
+            at += 1
+        if self.affix_size:
+            parts.append(self.affixes(features[:, at : at + AFFIX_FEATURES] + self.offsets).flatten(1))
+            at += AFFIX_FEATURES
+        if self.character_size:
+            parts.append(self.characters(features[:, at:]))
+        return torch.cat(parts, dim=1)
 
-    def forward(self, features: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """features (types, 1 + affixes), tokens (B, T) -> (B, T, 2H), 0 after the end of a row."""
-        xs = F.embedding(tokens, self.embed(features))
+    def forward(self, rows: Rows) -> Tensor:
+        """(B, T, 2H), 0 after the end of a row."""
+        xs = F.embedding(rows.tokens, self.embed(rows.features))
+        if self.state_size and rows.states is not None:
+            xs = torch.cat([xs, self.of_states(rows.states)], dim=2)
         xs = F.dropout(xs, self.dropout, self.training)
         if self.layers is None:
-            return xs * (torch.arange(tokens.shape[1]) < lengths[:, None])[..., None]
-        return F.dropout(self.layers(xs, lengths), self.dropout, self.training)
+            return xs * (torch.arange(rows.tokens.shape[1]) < rows.lengths[:, None])[..., None]
+        return F.dropout(self.layers(xs, rows.lengths), self.dropout, self.training)

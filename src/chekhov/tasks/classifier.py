@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -16,16 +16,20 @@ from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
 from chekhov.evaluation.calibration import best_temperature
 from chekhov.evaluation.labelling import macro_f1
 from chekhov.files import digest
-from chekhov.labels.features import Words, known_words, number_words, sorted_batches
-from chekhov.saving import read_folder, save_folder
+from chekhov.labels.features import sorted_batches
+from chekhov.labels.vectors import LIMIT
+from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
-from chekhov.tasks.label_values import labels_of, numbers_of, words_of
+from chekhov.tasks.label_values import balanced_weights, labels_of, numbers_of, words_of
 from chekhov.tasks.linear_text import STRENGTHS, LinearText, naive_bayes, require_sklearn
-from chekhov.tasks.tagger import MAX_TOKENS, WordList, kept_aside
+from chekhov.tasks.tagger import MAX_TOKENS, kept_aside
 from chekhov.tasks.text_model import require_torch
+from chekhov.tasks.word_inputs import WordInputs
 
 MODELS = ("net", "bag", "linear", "auto")
+FEW, EPOCHS_OF_FEW, EPOCHS = 5_000, 14, 8  # texts: fewer are read more often
+RUNS = "runs"  # under the folder: those of auto, until all are done
 TIE = 1e-4  # of the cross-entropy, where small validation parts give equal errors
 
 
@@ -35,8 +39,13 @@ class Classifier(Estimator):
     ``task``: multiclass, multilabel (labels joined by a comma, or lists) or regression. ``model``: net; bag (of
     embeddings, no LSTM); linear (tf-idf and logistic regression; multiclass only); or auto: all of them, and the best
     on the validation part is kept. ``pooling``: last, mean, max, attention, or several joined by +. ``class_weight``:
-    balanced or None. After `fit`: ``classes_``, ``table`` (figures of each model) and ``training``.
+    balanced or None. ``epochs``: 8, or 14 of fewer than 5,000 texts, where it is None. After `fit`: ``classes_``,
+    ``table`` (figures of each model) and ``training``.
     """
+
+    net: Any = None
+    chosen = ""
+    inputs = WordInputs([""])
 
     def __init__(
         self,
@@ -45,13 +54,18 @@ class Classifier(Estimator):
         model: str = "net",
         pooling: str = "max+mean",
         class_weight: str | None = None,
+        features: str = "affixes",
+        vectors: str | None = None,
+        vector_limit: int = LIMIT,
         hidden_size: int = 96,
         num_layers: int = 1,
         word_size: int = 64,
         affix_size: int = 16,
+        character_size: int = 24,
+        projection_size: int = 96,
         dropout: float = 0.5,
         word_dropout: float = 0.1,
-        epochs: int = 8,
+        epochs: int | None = None,
         time: float | None = None,
         batch_size: int = 32,
         lr: float = 3e-3,
@@ -60,12 +74,12 @@ class Classifier(Estimator):
         seed: int = 0,
     ):
         self.task, self.model, self.pooling, self.class_weight = task, model, pooling, class_weight
+        self.features, self.vectors, self.vector_limit = features, vectors, vector_limit
         self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.character_size, self.projection_size = character_size, projection_size
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
         self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
-        self.net: Any = None
-        self.words: list[str] = []
 
     def fit(
         self,
@@ -107,6 +121,11 @@ class Classifier(Estimator):
             candidates = ["linear", *candidates]
             self._add_naive_bayes(*given, valid_texts, valid_labels)
         best: tuple[float, Any] | None = None
+        if out is not None and not resume:
+            shutil.rmtree(Path(out) / RUNS, ignore_errors=True)  # of a run that this one replaces
+        elif out is not None and not (Path(out) / RUNS).is_dir() and self.model == "auto":
+            what, mend = "there is no run of auto to resume", "start anew without --resume"
+            raise TrainingError("E-RESUME-001", what, where=str(out), mend=mend)
         for kind in candidates:
             if kind == "linear":
                 self._fit_linear(*given, valid_texts, valid_labels)
@@ -115,12 +134,16 @@ class Classifier(Estimator):
             error = self._error(valid_texts, valid_labels)
             self.table.append({"model": kind, **self._row(valid_texts, valid_labels)})
             if best is None or error < best[0]:
-                best = error, (kind, self.net, self.words)
-        self.chosen, self.net, self.words = best[1] if best else ("", None, [])
+                best = error, (kind, self.net, self.inputs)
+            if self.training["stopped_by"] in ("SIGINT", "SIGTERM"):
+                break
+        self.chosen, self.net, self.inputs = best[1] if best else ("", None, WordInputs([""]))
         self._calibrate(valid_texts, valid_labels)
         self.training["table"] = self.table
         if out is not None:
             self.save(out)
+            if self.training["stopped_by"] not in ("SIGINT", "SIGTERM"):
+                shutil.rmtree(Path(out) / RUNS, ignore_errors=True)
         return self
 
     def predict(self, texts: Sequence[str]) -> Any:
@@ -151,7 +174,7 @@ class Classifier(Estimator):
         return float(np.mean([str(a) == str(b) for a, b in zip(found, labels)]))
 
     def save(self, folder: str | Path) -> None:
-        words = msgspec.json.encode(WordList(1, "labels", self.words))
+        words = self.inputs.to_json()
         settings = {name: getattr(self, name) for name in self._setting_names()}
         fitted = {
             "chosen": self.chosen,
@@ -165,7 +188,7 @@ class Classifier(Estimator):
             Path(folder),
             kind="classifier",
             sizes=sizes,
-            arrays=self.net.arrays(),
+            arrays={**self.net.arrays(), **self.inputs.arrays()},
             tokenizer=words,
             tokenizer_digest=digest(words),
             card=label_card("classifier", self.parameter_count, training),
@@ -189,7 +212,7 @@ class Classifier(Estimator):
             what = f"this is a model of kind {config.kind}, not a classifier"
             raise ModelError("E-MODEL-023", what, where=str(folder), mend="see chekhov info")
         try:
-            self.words = msgspec.json.decode(words, type=WordList).words
+            self.inputs, arrays = WordInputs.from_stored(words, arrays)
             self.training = dict(config.training)
             self.set_params(**self.training.pop("settings"))
             fitted = self.training.pop("fitted")
@@ -203,6 +226,7 @@ class Classifier(Estimator):
                 from chekhov.recurrent.classifier_net import ClassifierNet
 
                 self.net = ClassifierNet.from_arrays(config.sizes, arrays)
+                self.inputs.attach(self.net)
         except ModelError as error:
             raise error.at(str(folder)) from error
         except (msgspec.MsgspecError, TypeError, KeyError, ValueError, UsageError, RuntimeError) as error:
@@ -239,7 +263,7 @@ class Classifier(Estimator):
 
         require_sklearn()
         started, targets, best = time.process_time(), self._targets(labels), -1.0
-        wanted, self.words, self.chosen = self._targets(valid_labels), [""], "linear"
+        wanted, self.inputs, self.chosen = self._targets(valid_labels), WordInputs([""]), "linear"
         if len(set(targets.tolist())) < 2:
             raise UsageError("E-LABEL-012", "there is one class only", mend="give texts of two, or --model net")
         for strength in STRENGTHS:
@@ -272,43 +296,38 @@ class Classifier(Estimator):
 
         torch.manual_seed(self.seed)
         words, targets = words_of(texts), self._targets(labels)
-        self.words, self.chosen = known_words(words), kind
-        names = ("word_size", "affix_size", "hidden_size", "dropout", "word_dropout")
+        self.inputs, self.chosen = WordInputs.begin(self.features, self.vectors, self.vector_limit), kind
+        self.inputs.learn(words)
+        names = ("word_size", "hidden_size", "dropout", "word_dropout")
         encoder = {**{n: getattr(self, n) for n in names}, "num_layers": 0 if kind == "bag" else self.num_layers}
-        weights = self._class_weights(targets)
-        net = ClassifierNet(len(self.words), len(self.classes_), self.task, self.pooling, weights, **encoder)
+        encoder |= self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
+        balanced = self.class_weight is not None and self.task != "regression"
+        weights = balanced_weights(targets, len(self.classes_)) if balanced else None
+        net = ClassifierNet(len(self.inputs.words), len(self.classes_), self.task, self.pooling, weights, **encoder)
         self.net = net
-        given = {n: getattr(self, n) for n in ("time", "batch_size", "lr", "weight_decay", "patience", "seed")}
-        plan = Plan(epochs=None if self.time else self.epochs, **given)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) if out is None or self.model == "auto" else Path(out)
-            report = train_labels(
-                net,
-                self._number(words),
-                lambda rows, places: targets[rows],
-                plan,
-                data=targets,
-                validate=lambda: self._judge(valid_texts, valid_labels),
-                folder=folder,
-                resume=resume and self.model != "auto",
-                keep_best=lambda progress: self.save(folder) if folder != Path(scratch) else None,
-                watch=watch,
-            )
+        self.inputs.attach(net)
+        settings = ("time", "batch_size", "lr", "weight_decay", "patience", "seed")
+        epochs = self.epochs if self.epochs is not None else EPOCHS if len(texts) >= FEW else EPOCHS_OF_FEW
+        plan = Plan(epochs=None if self.time else epochs, **{n: getattr(self, n) for n in settings})
+        folder = None if out is None else Path(out) / RUNS / kind if self.model == "auto" else Path(out)
+        if folder is not None:
+            make_folder(folder)
+            resume = resume and (self.model != "auto" or (folder / "checkpoint.json").exists())
+        report = train_labels(
+            net,
+            self.inputs.number(words),
+            lambda rows, places: targets[rows],
+            plan,
+            data=[targets, *self.inputs.arrays().values()],
+            validate=lambda: self._judge(valid_texts, valid_labels),
+            folder=folder,
+            resume=resume,
+            keep_best=lambda progress: None if folder is None or self.model == "auto" else self.save(folder),
+            watch=watch,
+        )
         progress = report.progress
         self.training |= {"steps": progress.step, "seconds": round(progress.seconds, 3)}
         self.training |= {"cpu_seconds": round(progress.cpu_seconds, 3), "stopped_by": report.stopped_by}
-
-    def _class_weights(self, targets: NDArray[Any]) -> list[float] | None:
-        if self.class_weight is None or self.task == "regression":
-            return None
-        if self.task == "multilabel":
-            positive = targets.sum(0)
-            return ((len(targets) - positive) / np.maximum(positive, 1)).tolist()
-        counts = np.bincount(targets, minlength=len(self.classes_))
-        return (len(targets) / (len(counts) * np.maximum(counts, 1))).tolist()
-
-    def _number(self, words: Sequence[Sequence[str]]) -> Words:
-        return number_words(words, {word: number for number, word in enumerate(self.words)})
 
     def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(N, C): before softmax, sigmoid or scale."""
@@ -319,13 +338,13 @@ class Classifier(Estimator):
         from chekhov.recurrent.tagger_net import gather_rows
 
         out = np.zeros((len(texts), len(self.classes_)))
-        words = self._number(words_of(texts))
+        words = self.inputs.number(words_of(texts))
         training = self.net.training
         self.net.eval()
         for rows in sorted_batches(words.lengths, 128, MAX_TOKENS):
-            features, tokens, lengths, _ = gather_rows(words, rows)
+            batch, _ = gather_rows(words, rows)
             with torch.inference_mode():
-                out[rows] = self.net(features, tokens, lengths).numpy()
+                out[rows] = self.net(batch).numpy()
         self.net.train(training)
         return out
 

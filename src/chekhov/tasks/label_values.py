@@ -34,3 +34,12 @@ def numbers_of(labels: Sequence[Any]) -> NDArray[np.float64]:
         row = int(np.flatnonzero(~np.isfinite(numbers))[0])
         raise UsageError("E-LABEL-010", f"the label of row {row} is {numbers[row]}", mend="give finite numbers")
     return numbers
+
+
+def balanced_weights(targets: NDArray[Any], count: int) -> list[float]:
+    """Of ``count`` classes (N,), so that all count the same; of sets of labels (N, count), of a label that is there."""
+    if targets.ndim == 2:
+        positive = targets.sum(0)
+        return ((len(targets) - positive) / np.maximum(positive, 1)).tolist()
+    counts = np.bincount(targets, minlength=count)
+    return (len(targets) / (count * np.maximum(counts, 1))).tolist()

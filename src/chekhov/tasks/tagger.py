@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +15,20 @@ import chekhov
 from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
 from chekhov.evaluation.calibration import best_temperature
 from chekhov.files import digest
-from chekhov.labels.features import Words, known_words, number_words, sorted_batches
+from chekhov.labels.features import sorted_batches
 from chekhov.labels.spans import SCHEMES, Span, convert, is_span_tag, spans_of
-from chekhov.saving import read_folder, save_folder
+from chekhov.labels.vectors import LIMIT
+from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
 from chekhov.tasks.text_model import require_torch
+from chekhov.tasks.word_inputs import WordInputs
 
 MAX_TOKENS = 16_384  # of a batch, its padding too
 LONGEST = 512  # words: training cuts longer sentences
+FEW = 5_000  # sentences: of fewer, what a word is made of tells more than the word, and more passes are worth it
+DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "epochs": 8}
+DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "epochs": 12}
 VALID_SHARE = 10  # without a validation part a tenth of the sentences is one
 Tags = Sequence[Sequence[str]]
 
@@ -39,21 +43,18 @@ class TaggedSpan:
     confidence: float
 
 
-class WordList(msgspec.Struct, forbid_unknown_fields=True):
-    """tokenizer.json of a tagger or a classifier."""
-
-    format: int
-    unit: str
-    words: list[str]
-
-
 class Tagger(Estimator):
     """Hashed affixes, shape and word -> bidirectional LSTM -> softmax, or a CRF where the tags are spans.
 
     ``columns``: names of the tag columns. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES.
-    ``scheme``: in which spans are written. Sizes in units, ``lr`` the peak rate of AdamW. After `fit`: ``net``,
-    ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
+    ``scheme``: in which spans are written. ``features``: affixes, chars, lm:DIR, lm-backward:DIR, joined by commas;
+    ``vectors``: a file of `read_vectors`. Sizes in units, ``lr`` the peak rate of AdamW. ``features``, ``dropout`` and
+    ``epochs`` that are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where there are fewer than 5,000 sentences.
+    After `fit`: ``net``, ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
     """
+
+    net: Any = None
+    inputs = WordInputs([""])
 
     def __init__(
         self,
@@ -61,13 +62,18 @@ class Tagger(Estimator):
         columns: Sequence[str] = ("tag",),
         head: str = "auto",
         scheme: str = "iob2",
+        features: str | None = None,
+        vectors: str | None = None,
+        vector_limit: int = LIMIT,
         hidden_size: int = 160,
         num_layers: int = 1,
         word_size: int = 64,
         affix_size: int = 32,
-        dropout: float = 0.5,
+        character_size: int = 32,
+        projection_size: int = 96,
+        dropout: float | None = None,
         word_dropout: float = 0.25,
-        epochs: int = 8,
+        epochs: int | None = None,
         time: float | None = None,
         batch_size: int = 16,
         lr: float = 3e-3,
@@ -76,13 +82,12 @@ class Tagger(Estimator):
         seed: int = 0,
     ):
         self.columns, self.head, self.scheme = columns, head, scheme
+        self.features, self.vectors, self.vector_limit = features, vectors, vector_limit
+        self.character_size, self.projection_size = character_size, projection_size
         self.hidden_size, self.num_layers = hidden_size, num_layers
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
         self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
-        self.net: Any = None
-        self.words: list[str] = []
-        self.training: dict[str, Any] = {}
 
     def fit(
         self,
@@ -121,10 +126,13 @@ class Tagger(Estimator):
         labels = [sorted({tag for i in train for tag in column[i]}) for column in columns]
         texts = [sentences[i][start : start + LONGEST] for i, start in pieces]
         torch.manual_seed(self.seed)
-        self.words = known_words(texts)
+        chosen = self._settings_for(len(train))
+        self.inputs = WordInputs.begin(chosen["features"], self.vectors, self.vector_limit)
+        self.inputs.learn(texts)
         self.training = {"chekhov": chekhov.__version__, **(training or {})}
-        net = TaggerNet(len(self.words), labels, spans, **self._encoder_sizes())
-        numbered = self._number(texts)
+        net = TaggerNet(len(self.words), labels, spans, **self._encoder_sizes(chosen["dropout"]))
+        self.inputs.attach(net)
+        numbered = self.inputs.number(texts)
         ids = [{label: k for k, label in enumerate(known)} for known in labels]
         targets = np.array(
             [
@@ -133,20 +141,21 @@ class Tagger(Estimator):
             ]
         )
         self.net = net
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(out) if out is not None else Path(scratch)
-            report = train_labels(
-                net,
-                numbered,
-                lambda rows, places: targets[:, places],
-                self._plan(),
-                data=targets,
-                validate=lambda: self._error(valid_words, valid_tags),
-                folder=folder,
-                resume=resume,
-                keep_best=lambda progress: self.save(folder) if out is not None else None,
-                watch=watch,
-            )
+        folder = None if out is None else Path(out)
+        if folder is not None:
+            make_folder(folder)
+        report = train_labels(
+            net,
+            numbered,
+            lambda rows, places: targets[:, places],
+            self._plan(chosen["epochs"]),
+            data=[targets, *self.inputs.arrays().values()],
+            validate=lambda: self._error(valid_words, valid_tags),
+            folder=folder,
+            resume=resume,
+            keep_best=lambda progress: None if folder is None else self.save(folder),
+            watch=watch,
+        )
         progress = report.progress
         self.training |= {"steps": progress.step, "seconds": round(progress.seconds, 3)}
         self.training |= {"cpu_seconds": round(progress.cpu_seconds, 3), "stopped_by": report.stopped_by}
@@ -193,6 +202,11 @@ class Tagger(Estimator):
         return 1 - self._error(sentences, self._columns_of(sentences, tags), by_spans=False)
 
     @property
+    def words(self) -> list[str]:
+        """The known ones, lower-cased; the first, "", stands for all others."""
+        return self.inputs.words
+
+    @property
     def labels_(self) -> list[list[str]]:
         return self.net.columns
 
@@ -202,13 +216,13 @@ class Tagger(Estimator):
 
     def save(self, folder: str | Path) -> None:
         settings = {name: getattr(self, name) for name in self._setting_names()} | {"columns": list(self.columns)}
-        words = msgspec.json.encode(WordList(1, "labels", self.words))
+        words = self.inputs.to_json()
         training = {**self.training, "settings": settings}
         save_folder(
             Path(folder),
             kind="tagger",
             sizes=self.net.sizes(),
-            arrays=self.net.arrays(),
+            arrays={**self.net.arrays(), **self.inputs.arrays()},
             tokenizer=words,
             tokenizer_digest=digest(words),
             card=label_card("tagger", self.parameter_count, training),
@@ -231,19 +245,20 @@ class Tagger(Estimator):
             what = f"this is a model of kind {config.kind}, not a tagger"
             raise ModelError("E-MODEL-023", what, where=str(folder), mend="see chekhov info")
         try:
-            self.words = msgspec.json.decode(words, type=WordList).words
+            self.inputs, arrays = WordInputs.from_stored(words, arrays)
             training = dict(config.training)
             self.set_params(**training.pop("settings"))
             self.net = TaggerNet.from_arrays(config.sizes, arrays)
+            self.inputs.attach(self.net)
             self.training = training
-            fits = len(self.words) == self.net.word_count and len(self.columns) == len(self.net.columns)
+            fits = len(self.columns) == len(self.net.columns)
         except ModelError as error:
             raise error.at(str(folder)) from error
         except (msgspec.MsgspecError, TypeError, KeyError, ValueError, UsageError, RuntimeError) as error:
             what = "the sizes in config.json do not make a tagger"
             raise ModelError("E-MODEL-017", what, where=str(folder), why=str(error), mend=COPY_AGAIN) from error
         if not fits:
-            what = "the words in tokenizer.json are not those of the weights"
+            what = "the columns in config.json are not those of the weights"
             raise ModelError("E-MODEL-016", what, where=str(folder), mend=COPY_AGAIN)
 
     # What the verbs above are made of.
@@ -269,19 +284,23 @@ class Tagger(Estimator):
         spans = all(is_span_tag(tag) for tags in column for tag in tags) and any(t != "O" for ts in column for t in ts)
         return self.head != "softmax" and spans
 
-    def _encoder_sizes(self) -> dict[str, Any]:
-        names = ("word_size", "affix_size", "hidden_size", "num_layers", "dropout", "word_dropout")
-        return {name: getattr(self, name) for name in names}
+    def _settings_for(self, sentences: int) -> dict[str, Any]:
+        """Those that depend on how many sentences there are, unless they are given."""
+        defaults = DEFAULTS if sentences >= FEW else DEFAULTS_OF_FEW
+        given = {name: getattr(self, name) for name in defaults}
+        return {name: default if given[name] is None else given[name] for name, default in defaults.items()}
 
-    def _plan(self) -> Any:
+    def _encoder_sizes(self, dropout: float) -> dict[str, Any]:
+        names = ("word_size", "hidden_size", "num_layers", "word_dropout")
+        inputs = self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
+        return {**{name: getattr(self, name) for name in names}, "dropout": dropout, **inputs}
+
+    def _plan(self, epochs: int) -> Any:
         from chekhov.training.loop import Plan
 
         names = ("time", "batch_size", "lr", "weight_decay", "patience", "seed")
         given = {name: getattr(self, name) for name in names}
-        return Plan(epochs=None if self.time else self.epochs, **given)
-
-    def _number(self, sentences: Sequence[Sequence[str]]) -> Words:
-        return number_words(sentences, {word: number for number, word in enumerate(self.words)})
+        return Plan(epochs=None if self.time else epochs, **given)
 
     def _scores(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[Any, Any, list[NDArray[np.float32]]]]:
         """Rows, their lengths and the scores (B, T, K) of each column, batch by batch, the shortest rows first."""
@@ -289,15 +308,15 @@ class Tagger(Estimator):
 
         from chekhov.recurrent.tagger_net import gather_rows
 
-        words = self._number(sentences)
+        words = self.inputs.number(sentences)
         for rows in sorted_batches(words.lengths, 128, MAX_TOKENS):
             if words.lengths[rows[-1]] == 0:
                 continue
             rows = rows[words.lengths[rows] > 0]
-            features, tokens, lengths, _ = gather_rows(words, rows)
+            batch, _ = gather_rows(words, rows)
             with torch.inference_mode():
-                scores = [part.numpy() for part in self.net(features, tokens, lengths)]
-            yield rows, lengths.numpy(), scores
+                scores = [part.numpy() for part in self.net(batch)]
+            yield rows, batch.lengths.numpy(), scores
 
     def _predict(self, sentences: Sequence[Sequence[str]]) -> list[list[list[str]]]:
         out: list[list[list[str]]] = [[[] for _ in sentences] for _ in self.net.columns]

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from chekhov.errors import TrainingError
-from chekhov.files import StoredFile, check_file, read_arrays, write_arrays, write_file
+from chekhov.files import StoredFile, check_file, read_arrays, save_error, write_arrays, write_file
 from chekhov.state import leaves, map_state
 from chekhov.types import Arrays
 
@@ -120,3 +120,12 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 def write_log(folder: Path, records: list[dict[str, Any]]) -> None:
     write_file(folder / "metrics.jsonl", b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+
+
+def append_log(folder: Path, record: dict[str, Any]) -> None:
+    path = folder / "metrics.jsonl"
+    try:
+        with path.open("ab") as file:
+            file.write(msgspec.json.encode(record) + b"\n")
+    except OSError as error:
+        raise save_error(path, error) from error

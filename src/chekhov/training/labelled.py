@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +24,25 @@ def train_labels(
     targets_of: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[Any]],
     plan: Plan,
     *,
-    data: NDArray[Any],
+    data: Sequence[NDArray[Any]],
     validate: Callable[[], float],
-    folder: Path,
+    folder: Path | None,
     resume: bool,
     keep_best: Callable[[Any], None],
     watch: Callable[[dict[str, Any]], None],
 ) -> Report:
     """`run_loop` over rows of words.
 
-    ``targets_of(rows, places)`` gives what ``net.loss`` wants of a batch; ``data``: all targets, for the digest.
+    ``targets_of(rows, places)`` gives what ``net.loss`` wants of a batch; ``data``: all that it depends on besides the
+    words, for the digest.
     """
 
     def objective(batch: RowBatch, carry: Any) -> tuple[Tensor, Any]:
-        features, tokens, lengths, places = gather_rows(words, batch.rows)
-        return net.loss(features, tokens, lengths, torch.from_numpy(targets_of(batch.rows, places))), None
+        rows, places = gather_rows(words, batch.rows)
+        return net.loss(rows, torch.from_numpy(targets_of(batch.rows, places))), None
 
     hasher = hashlib.sha256()
-    for array in (words.tokens, words.begins, words.features, data):
+    for array in (words.tokens, words.begins, words.features, *data):
         hasher.update(np.ascontiguousarray(array).data.cast("B"))
     return run_loop(
         net,

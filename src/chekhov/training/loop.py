@@ -16,15 +16,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
 import numpy as np
 import torch
 
 from chekhov.batches.streams import Streams
 from chekhov.errors import TrainingError, UsageError, check_range
-from chekhov.files import save_error
 from chekhov.recurrent.language_model import RecurrentLM
-from chekhov.training.checkpoints import Progress, read_checkpoint, read_log, restore, save_checkpoint, write_log
+from chekhov.training.checkpoints import (
+    Progress,
+    append_log,
+    read_checkpoint,
+    read_log,
+    restore,
+    save_checkpoint,
+    write_log,
+)
 from chekhov.training.objectives import next_token
 from chekhov.training.optimisers import OPTIMISERS, clip, make_optimiser
 from chekhov.training.schedules import SCHEDULES, share
@@ -154,7 +160,7 @@ def run_loop(
     validate: Callable[[], float],
     measures: Callable[[float], dict[str, float]],
     data_digest: str,
-    folder: Path,
+    folder: Path | None,
     resume: bool,
     keep_best: Callable[[Progress], None],
     watch: Callable[[dict[str, Any]], None],
@@ -162,18 +168,20 @@ def run_loop(
     """`train_loop` of any net: a module with ``sizes``, ``arrays`` and ``load_arrays``.
 
     ``objective`` gives the loss of a batch and what is carried to the next; ``validate`` a figure whose least is best;
-    ``measures`` what the log says of a loss besides. ``data_digest``: of all that the batches are made of.
+    ``measures`` what the log says of a loss besides. ``data_digest``: of all that the batches are made of. Without a
+    ``folder`` there is neither log nor checkpoint.
     """
     plan.check()
     optimiser = make_optimiser(model, plan)
     run = _Run(model, batches, objective, validate, measures, plan, folder, optimiser, data_digest, keep_best, watch)
-    if resume:
-        run.resume()
+    if resume and folder is not None:
+        run.resume(folder)
     else:
         torch.manual_seed(plan.seed)
         run.progress.total_steps = plan.epochs * batches.windows if plan.epochs else 0
-        (folder / "checkpoint.json").unlink(missing_ok=True)  # of a run that this one replaces
-        write_log(folder, [])
+        if folder is not None:
+            (folder / "checkpoint.json").unlink(missing_ok=True)  # of a run that this one replaces
+            write_log(folder, [])
     with interrupts() as interrupted:
         return run.go(interrupted)
 
@@ -199,7 +207,7 @@ class _Run:
         validate: Callable[[], float],
         measures: Callable[[float], dict[str, float]],
         plan: Plan,
-        folder: Path,
+        folder: Path | None,
         optimiser: torch.optim.Optimizer,
         data_digest: str,
         keep_best: Callable[[Progress], None],
@@ -211,19 +219,19 @@ class _Run:
         self.progress, self.carry = Progress(), None  # type: Progress, Any
         self.best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
-    def resume(self) -> None:
-        record, arrays = read_checkpoint(self.folder)
+    def resume(self, folder: Path) -> None:
+        record, arrays = read_checkpoint(folder)
         if record.data_digest != self.data_digest:
             what = "the text is not the one that this run was started on"
-            raise TrainingError("E-RESUME-003", what, where=str(self.folder), mend="give the same text, or start anew")
+            raise TrainingError("E-RESUME-003", what, where=str(folder), mend="give the same text, or start anew")
         changed = [name for name, value in self.settings().items() if record.plan.get(name, value) != value]
         if changed:
             what = f"the settings differ from the run's: {', '.join(changed)}"
-            raise TrainingError("E-RESUME-004", what, where=str(self.folder), mend="give the same flags, or start anew")
+            raise TrainingError("E-RESUME-004", what, where=str(folder), mend="give the same flags, or start anew")
         self.progress, self.carry = record.progress, restore(arrays, self.model, self.optimiser)
         best = {n.removeprefix("best."): a for n, a in arrays.items() if n.startswith("best.")}
         self.best = {n: torch.from_numpy(np.array(a)) for n, a in best.items()} or self.best
-        write_log(self.folder, [line for line in read_log(self.folder) if line["step"] <= self.progress.step])
+        write_log(folder, [line for line in read_log(folder) if line["step"] <= self.progress.step])
 
     def go(self, interrupted: Callable[[], str]) -> Report:
         p, stopped_by = self.progress, ""
@@ -268,7 +276,7 @@ class _Run:
             what = f"the {'loss' if not math.isfinite(value) else 'gradient'} is not finite at step {p.step + 1}"
             kept = f"the best model so far, of step {p.best_step}" if p.best_loss is not None else ""
             mend = f"a smaller learning rate, --lr {plan.lr / 4:g}, or a smaller --clip"
-            raise TrainingError("E-TRAIN-003", what, where=str(self.folder), mend=mend, kept=kept)
+            raise TrainingError("E-TRAIN-003", what, where=str(self.folder or ""), mend=mend, kept=kept)
         self.optimiser.step()
         p.step += 1
         p.tokens += batch.targets.size
@@ -308,12 +316,8 @@ class _Run:
             "tokens_per_second": p.tokens / max(p.seconds, 1e-9),
             "eta": p.seconds / p.step * (p.total_steps - p.step),
         }
-        path = self.folder / "metrics.jsonl"
-        try:
-            with path.open("ab") as file:
-                file.write(msgspec.json.encode(record) + b"\n")
-        except OSError as error:
-            raise save_error(path, error) from error
+        if self.folder is not None:
+            append_log(self.folder, record)
         self.watch(record)
 
     def validate(self) -> float:
@@ -329,6 +333,8 @@ class _Run:
         return loss
 
     def checkpoint(self) -> None:
+        if self.folder is None:
+            return
         settings, progress = self.settings(), self.progress
         save_checkpoint(
             self.folder, self.model, self.best, self.optimiser, self.carry, progress, settings, self.data_digest
