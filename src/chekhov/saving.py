@@ -116,6 +116,7 @@ def save_folder(
     card: str = "",
     threads: int = 1,
     precision: str = "float32",
+    kernels: str = "reference",
     training: dict[str, Any] | None = None,
     file: ArrayFile | None = None,
 ) -> Config:
@@ -142,6 +143,7 @@ def save_folder(
         files={model_file: stored, tokenizer_file: StoredFile(len(tokenizer), digest(tokenizer))},
         threads=threads,
         precision=precision,
+        kernels=kernels,
         training=training or {},
     )
     write_file(folder / "config.json", json.dumps(msgspec.to_builtins(config), ensure_ascii=False, indent=2).encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,8 @@ def test_from_a_text_to_figures_and_text(run: Any, text: str, tmp_path: Path) ->
     assert len(out.splitlines()) == 1 + TEXT.count("\n")
     out, _ = run("info", mixture)
     assert "mixture" in out
+    out, _ = run("info", lstm)
+    assert re.search(r"^kernels +(avx512|avx2|torch|reference)$", out, re.MULTILINE)
     out, _ = run("verify", mixture)
     assert out.rstrip().endswith("a sound mixture")
 

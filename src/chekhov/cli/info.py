@@ -47,7 +47,12 @@ def describe(config: Config) -> list[tuple[str, Any]]:
     ]
     rows += [(name, value) for name, value in config.sizes.items() if isinstance(value, (int, float, str))]
     rows += [("weights", value) for value in [training.get("weights")] if value]
-    rows += [("bytes on disk", f"{size:,}"), ("tokenizer", config.tokenizer_digest), ("precision", config.precision)]
+    rows += [
+        ("bytes on disk", f"{size:,}"),
+        ("tokenizer", config.tokenizer_digest),
+        ("precision", config.precision),
+        ("kernels", config.kernels),
+    ]
     rows += [(name, training[name]) for name in ("text", "split", "command", "cpu_seconds") if training.get(name)]
     for part in ("valid", "test"):
         if figures := training.get(part):

@@ -38,6 +38,16 @@ def by_formula() -> bool:
     return dispatch.wanted() == "reference"
 
 
+def kernels_of(cell: str, hidden_size: int, options: dict[str, object], precision: str) -> str:
+    """What unrolls a cell of this kind on this machine: a name of `dispatch.PATHS`."""
+    path = dispatch.chosen()
+    ours = cell == "lstm" or (cell == "gru" and options.get("reset", "after") == "after")
+    ours = ours or (cell == "elman" and options.get("activation", "tanh") != "identity")
+    wide = cell == "lstm" and hidden_size > WIDEST_FLOAT32_LSTM and precision == "float32"
+    fits = precision == "float32" or (path.bf16 and precision == "bf16")
+    return path.name if not path.compiled or (ours and fits and not wide) else "torch"
+
+
 def lstm_sequence(
     xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
     *, reverse: bool = False, time_first: bool = False,

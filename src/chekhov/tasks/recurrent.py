@@ -82,6 +82,7 @@ def train_recurrent(
     require_torch()
     import torch
 
+    from chekhov.recurrent.sequences import kernels_of
     from chekhov.training.loop import Plan, train_loop
     from chekhov.training.plot import check_plot, curve_line, plot_curves
     from chekhov.training.precision import choose_precision
@@ -120,6 +121,8 @@ def train_recurrent(
     model = make_net(kind, tokenizer.vocabulary.size, {**sizes, "dropout": dropout}, batch_size * sequence_length)
     if start is not None:
         model.load_arrays(start.model.arrays())
+    options = model.cell_options or {}
+    training["kernels"] = kernels_of(kind, model.stack.hidden_size, options, plan.precision)
     found = TextModel(model, tokenizer, training, plan.precision)
     valid_ids = tokenizer.encode_all(corpus.valid)
     if len(valid_ids) < 2:

@@ -129,6 +129,7 @@ class TextModel:
             card=model_card(self.kind, self.model, self.tokenizer, self.training),
             threads=self.training.get("threads", 1),
             precision=self.precision,
+            kernels=self.training.get("kernels", "numba" if self.kind == "ngram" else "reference"),
             training=self.training,
             file=getattr(self.model, "file", None),
         )
