@@ -19,8 +19,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 CODE = re.compile(r"E-[A-Z]+-[0-9]{3}")
 VERBS = [
-    *("classify", "demo", "doctor", "evaluate", "export", "generate", "import", "info", "mix", "prune"),
-    *("gradients", "quantise", "rescore", "rifle", "score", "tag", "trace", "train", "verify"),
+    *("classify", "demo", "doctor", "evaluate", "export", "generate", "gradients", "import", "info", "mix", "prune"),
+    *("quantise", "rescore", "rifle", "score", "tag", "trace", "train", "verify"),
 ]
 KINDS = ["chain", "classifier", "elman", "gru", "lstm", "mingru", "ngram", "tagger", "window"]
 
