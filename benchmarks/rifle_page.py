@@ -184,10 +184,11 @@ verb that must come in the last act hangs on a thing eight to twenty words back;
 one time in eight rightly. A net may carry the thing in its state for as long as it likes; whether it does is learnt.
 
 No rifle of the training text hangs for longer than some twenty words: what nets do at 32 and beyond they were never
-taught, and seeds differ there. The Elman net, whose gradient fades ([gradients.md](gradients.md)), learns the twenty
-words and little more; gates carry the thing on. Windows of 32 words cover all that there is to learn; those of 256
-bring the gradient farther and leave an eighth of the updates; with as many updates they predict as well
-([windows.md](windows.md)).
+taught, and seeds differ there. The Elman net, whose gradient fades ([gradients.md](gradients.md)), has learnt half of
+it in so many passes, with one seed nearly nothing; nets with gates have learnt all, and carry the thing on for longer
+than they were taught, minGRU, whose gates do not look at the state, the longest. Windows of 32 words cover all that
+there is to learn; those of 256 bring the gradient farther and leave an eighth of the updates; with as many updates they
+predict as well ([windows.md](windows.md)).
 
 *Reach* is not *use*: a net's state changes a little with a word of long ago. The *horizon* tells what is of use: from
 there on more context gains no more than a hundredth of a nat a token.
@@ -200,8 +201,9 @@ Nine tenths of the text to learn from, {half} passes a net, the last tenth to me
 {real}
 ```
 
-What remembers more gains more, and most of what there is to gain comes from the last dozens of characters: words, and
-the words before them. Small nets, trained briefly, use no more than that; longer training moves their horizon.
+Most of what there is to gain comes from the last eight characters: the word, and the end of the one before it. These
+nets, small and trained briefly, gain some hundredths of a nat beyond, and where their horizon ends is uncertain; the
+7-gram, which has counted all, is ahead of them here. Longer training turns that round ([chekhov.md](chekhov.md)).
 
 ## Что она помнит?
 
@@ -211,8 +213,9 @@ the words before them. Small nets, trained briefly, use no more than that; longe
 зависит от обучения.
 
 В обучающем тексте ружьё не висит дольше двадцати слов: тому, что сети делают на 32 словах и дальше, их не учили, и
-запуски там расходятся. Сеть Элмана, чей градиент затухает, выучивает двадцать слов и немногим больше; вентили несут
-вещь дальше. Окна в 32 слова вмещают всё, чему здесь можно научиться; окна в 256 слов ведут градиент дальше, но
+запуски там расходятся. Сеть Элмана, чей градиент затухает, за столько проходов выучивает половину, а один раз почти
+ничего; сети с вентилями выучивают всё и несут вещь дальше, чем их учили, дальше всех minGRU, чьи вентили не смотрят на
+состояние. Окна в 32 слова вмещают всё, чему здесь можно научиться; окна в 256 слов ведут градиент дальше, но
 оставляют в восемь раз меньше шагов.
 
 *Reach*: самое дальнее слово, замена которого меняет предсказание. *Horizon*: контекст, длиннее которого брать

@@ -19,7 +19,7 @@ SHOWN = 10  # predictions of a model without states
 
 
 def gradients(
-    models: Annotated[list[str] | None, typer.Argument(metavar="[DIR]...", help="Trained models, instead.")] = None,
+    models: Annotated[list[str] | None, typer.Argument(metavar="DIR...", help="Trained models, instead.")] = None,
     cells: Annotated[
         str, typer.Option(help="elman, relu, linear, gru, mingru, lstm, lstm-1997, window: fresh ones, by commas.")
     ] = "elman,gru,lstm",
