@@ -119,7 +119,8 @@ class Model:
             raise OSError(f"Cannot read model '{os.fsdecode(path)}' ({error})") from error
         self.order = self._table.order
         self._start = 1 + BOS if self.order > 1 else 0
-        self._ids = {word: id for id, word in reversed(list(enumerate(words)))}
+        self._id_of = {word: id for id, word in reversed(list(enumerate(words)))}.get
+        self._base_score = kernels.base_score  # bound here: a look-up less for every word
         self._hold([word.encode() for word in words])
 
     def _hold(self, words: list[bytes]) -> None:
@@ -177,8 +178,8 @@ class Model:
 
     def BaseScore(self, in_state: State, word: str, out_state: State) -> float:  # noqa: N802
         """log10 p(word | in_state); ``out_state`` becomes the state after it."""
-        id = self._ids.get(word, 0) or self._id(word)
-        log10_p, out_state.node = kernels.base_score(self._address, in_state.node, id)
+        id = self._id_of(word, 0) or self._id(word)
+        log10_p, out_state.node = self._base_score(self._address, in_state.node, id)
         return log10_p
 
     def BaseFullScore(self, in_state: State, word: str, out_state: State) -> FullScoreReturn:  # noqa: N802
@@ -188,7 +189,7 @@ class Model:
 
     def _id(self, word: str | bytes) -> int:
         """0 for what is unknown."""
-        return self._ids.get(word, 0) if isinstance(word, str) else self._ids.get(as_bytes(word).decode(), 0)
+        return self._id_of(word if isinstance(word, str) else as_bytes(word).decode(), 0)
 
     def __contains__(self, word: str | bytes) -> bool:
         return self._id(word) != 0
