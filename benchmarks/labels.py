@@ -162,6 +162,7 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", default=list(TARGETS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--set", default="{}", metavar="JSON", help="settings of an experiment: dev figures only")
+    parser.add_argument("--models", default="linear,bag,net,auto", help="auto: what train classifier keeps")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--no-rival", action="store_true")
     parser.add_argument("--lm", metavar="DIR", help="a net on characters, whose states are features too")
@@ -181,7 +182,7 @@ def main() -> None:
         settings = {"features": ",".join(["affixes", *states]), **settings}
     for name in given.sets:
         if name.startswith("classification/"):
-            for model in ("linear", "bag", "net"):
+            for model in given.models.split(","):
                 seeds = 1 if model == "linear" else given.seeds  # it has no seed
                 runs = [classify_once(name, seed, {"model": model, **settings}, parts) for seed in range(seeds)]
                 report(name, model, runs, parts)

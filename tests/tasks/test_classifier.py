@@ -50,7 +50,21 @@ def test_every_model_comes_back_from_its_folder(model: str, tmp_path: Path) -> N
     assert again.predict(["лес очень плох"]).tolist() == ["bad"]
     assert not list(tmp_path.glob("*.pkl"))
     if model == "auto":
-        assert [row["model"] for row in classifier.table] == ["naive bayes", "linear", "bag", "net"]
+        assert [row["model"] for row in classifier.table] == ["naive bayes", "linear", "bag", "net", "net + linear"]
+
+
+def test_net_and_linear_model_have_a_say_by_their_log_probabilities(tmp_path: Path) -> None:
+    net = Classifier(**SMALL, model="net").fit(TEXTS, LABELS)
+    linear = Classifier(**SMALL, model="linear").fit(TEXTS, LABELS)
+    log_p = [model._scores(TEXTS) for model in (net, linear)]
+    log_p = [scores - np.logaddexp.reduce(scores, axis=1, keepdims=True) for scores in log_p]
+    net._mix_with(linear.net, TEXTS, LABELS)
+    assert net.table[-1]["model"] == "net + linear"
+    np.testing.assert_allclose(net._scores(TEXTS), net.share * log_p[0] + (1 - net.share) * log_p[1], rtol=1e-9)
+    net.save(tmp_path)
+    again = Classifier.load(tmp_path)
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), net.predict_proba(TEXTS))
+    assert again.parameter_count == net.parameter_count > linear.parameter_count
 
 
 def test_several_labels_at_once() -> None:
@@ -221,4 +235,4 @@ def test_auto_stops_where_it_is_told_to(tmp_path: Path) -> None:
     assert [row["model"] for row in classifier.table] == ["naive bayes", "linear", "bag"]
     assert classifier.training["stopped_by"] == "SIGINT"
     again = Classifier(**settings).fit(TEXTS, LABELS, out=tmp_path, resume=True)
-    assert [row["model"] for row in again.table] == ["naive bayes", "linear", "bag", "net"]
+    assert [row["model"] for row in again.table] == ["naive bayes", "linear", "bag", "net", "net + linear"]

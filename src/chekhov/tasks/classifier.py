@@ -21,13 +21,15 @@ from chekhov.labels.vectors import LIMIT
 from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
-from chekhov.tasks.label_values import balanced_weights, labels_of, numbers_of, words_of
-from chekhov.tasks.linear_text import STRENGTHS, LinearText, naive_bayes, require_sklearn
+from chekhov.tasks.label_values import balanced_weights, cross_entropy, labels_of, numbers_of, words_of
+from chekhov.tasks.linear_text import LinearText, fit_best, mixed, naive_bayes_row
 from chekhov.tasks.tagger import MAX_TOKENS, kept_aside
 from chekhov.tasks.text_model import require_torch
 from chekhov.tasks.word_inputs import WordInputs
 
 MODELS = ("net", "bag", "linear", "auto")
+MIXED, PARTNER, LINEAR = "net + linear", "linear.", ("idf", "coefficients", "intercept")
+SHARES = (0.5, 0.35, 0.65)  # of the net, in log p; of equal ones the first
 FEW, EPOCHS_OF_FEW, EPOCHS = 5_000, 14, 8  # texts: fewer are read more often
 RUNS = "runs"  # under the folder: those of auto, until all are done
 TIE = 1e-4  # of the cross-entropy, where small validation parts give equal errors
@@ -81,6 +83,8 @@ class Classifier(Estimator):
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
         self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
 
+    partner: LinearText | None  # of "net + linear"
+
     def fit(
         self,
         texts: Sequence[str],
@@ -119,8 +123,10 @@ class Classifier(Estimator):
         candidates = [self.model] if self.model != "auto" else ["bag", "net"]
         if self.model == "auto" and self.task == "multiclass":
             candidates = ["linear", *candidates]
-            self._add_naive_bayes(*given, valid_texts, valid_labels)
+            wanted = self._targets(valid_labels)
+            self.table.append(naive_bayes_row(given[0], self._targets(given[1]), valid_texts, wanted))
         best: tuple[float, Any] | None = None
+        linear: LinearText | None = None
         if out is not None and not resume:
             shutil.rmtree(Path(out) / RUNS, ignore_errors=True)  # of a run that this one replaces
         elif out is not None and not (Path(out) / RUNS).is_dir() and self.model == "auto":
@@ -131,13 +137,18 @@ class Classifier(Estimator):
                 self._fit_linear(*given, valid_texts, valid_labels)
             else:
                 self._fit_net(kind, *given, valid_texts, valid_labels, out=out, resume=resume, watch=watch)
-            error = self._error(valid_texts, valid_labels)
+            error = self._judge(valid_texts, valid_labels)
             self.table.append({"model": kind, **self._row(valid_texts, valid_labels)})
+            linear = self.net if kind == "linear" else linear
             if best is None or error < best[0]:
-                best = error, (kind, self.net, self.inputs)
+                best = error, (kind, self.net, self.inputs, None)
             if self.training["stopped_by"] in ("SIGINT", "SIGTERM"):
                 break
-        self.chosen, self.net, self.inputs = best[1] if best else ("", None, WordInputs([""]))
+            if kind == "net" and linear is not None:
+                error = self._mix_with(linear, valid_texts, valid_labels)
+                if best is None or error < best[0]:
+                    best = error, (MIXED, self.net, self.inputs, self.partner)
+        self.chosen, self.net, self.inputs, self.partner = best[1] if best else ("", None, WordInputs([""]), None)
         self._calibrate(valid_texts, valid_labels)
         self.training["table"] = self.table
         if out is not None:
@@ -174,21 +185,18 @@ class Classifier(Estimator):
         return float(np.mean([str(a) == str(b) for a, b in zip(found, labels)]))
 
     def save(self, folder: str | Path) -> None:
-        words = self.inputs.to_json()
+        words, partner = self.inputs.to_json(), self.partner.arrays(PARTNER) if self.partner else {}
         settings = {name: getattr(self, name) for name in self._setting_names()}
-        fitted = {
-            "chosen": self.chosen,
-            "classes": [c.item() if isinstance(c, np.generic) else c for c in self.classes_],
-            "temperature": self.temperature,
-            "scale": list(self.scale),
-        }
+        classes = [c.item() if isinstance(c, np.generic) else c for c in self.classes_]
+        fitted = {"chosen": self.chosen, "classes": classes, "temperature": self.temperature}
+        fitted |= {"scale": list(self.scale), "share": self.share}
         training = {**self.training, "settings": settings, "fitted": fitted}
         sizes = self.net.sizes() if self.chosen != "linear" else {"labels": len(self.classes_)}
         save_folder(
             Path(folder),
             kind="classifier",
             sizes=sizes,
-            arrays={**self.net.arrays(), **self.inputs.arrays()},
+            arrays={**self.net.arrays(), **self.inputs.arrays(), **partner},
             tokenizer=words,
             tokenizer_digest=digest(words),
             card=label_card("classifier", self.parameter_count, training),
@@ -197,7 +205,8 @@ class Classifier(Estimator):
 
     @property
     def parameter_count(self) -> int:
-        return int(sum(array.size for array in self.net.arrays().values()))
+        own = [self.net, self.partner] if self.partner else [self.net]
+        return int(sum(array.size for model in own for array in model.arrays().values()))
 
     @classmethod
     def load(cls, folder: str | Path) -> Classifier:
@@ -212,13 +221,16 @@ class Classifier(Estimator):
             what = f"this is a model of kind {config.kind}, not a classifier"
             raise ModelError("E-MODEL-023", what, where=str(folder), mend="see chekhov info")
         try:
+            self.partner = None
+            if partner := {name: arrays.pop(PARTNER + name) for name in LINEAR if PARTNER + name in arrays}:
+                self.partner = LinearText(partner)
             self.inputs, arrays = WordInputs.from_stored(words, arrays)
             self.training = dict(config.training)
             self.set_params(**self.training.pop("settings"))
             fitted = self.training.pop("fitted")
             self.chosen, self.temperature = fitted["chosen"], float(fitted["temperature"])
             self.classes_, self.scale = np.array(fitted["classes"]), tuple(fitted["scale"])
-            self.table = self.training.get("table", [])
+            self.table, self.share = self.training.get("table", []), float(fitted.get("share", 0.0))
             if self.chosen == "linear":
                 self.net = LinearText(arrays)
             else:
@@ -237,7 +249,7 @@ class Classifier(Estimator):
 
     def _prepare(self, labels: Sequence[Any]) -> None:
         """``classes_``, and the mean and deviation of numbers."""
-        self.temperature, self.scale = 1.0, (0.0, 1.0)
+        self.temperature, self.scale, self.partner, self.share = 1.0, (0.0, 1.0), None, 0.0
         if self.task == "regression":
             numbers = numbers_of(labels)
             self.classes_, self.scale = np.array(["value"]), (float(numbers.mean()), float(numbers.std()) or 1.0)
@@ -261,18 +273,9 @@ class Classifier(Estimator):
     def _fit_linear(self, texts: Any, labels: Any, valid_texts: Any, valid_labels: Any) -> None:
         import time
 
-        require_sklearn()
-        started, targets, best = time.process_time(), self._targets(labels), -1.0
-        wanted, self.inputs, self.chosen = self._targets(valid_labels), WordInputs([""]), "linear"
-        if len(set(targets.tolist())) < 2:
-            raise UsageError("E-LABEL-012", "there is one class only", mend="give texts of two, or --model net")
-        for strength in STRENGTHS:
-            found = LinearText.fit(
-                texts, targets, len(self.classes_), strength=strength, balanced=self.class_weight == "balanced"
-            )
-            share = float((found.scores(valid_texts).argmax(1) == wanted).mean())
-            if share > best:
-                best, self.net = share, found
+        started, self.inputs, self.chosen = time.process_time(), WordInputs([""]), "linear"
+        targets, wanted, balanced = self._targets(labels), self._targets(valid_labels), self.class_weight == "balanced"
+        self.net = fit_best(texts, targets, len(self.classes_), valid_texts, wanted, balanced=balanced)
         self.training |= {"cpu_seconds": round(time.process_time() - started, 3), "steps": 0, "stopped_by": ""}
 
     def _fit_net(
@@ -346,7 +349,19 @@ class Classifier(Estimator):
             with torch.inference_mode():
                 out[rows] = self.net(batch).numpy()
         self.net.train(training)
-        return out
+        return out if self.partner is None else mixed(out, self.partner.scores(list(texts)), self.share)
+
+    def _mix_with(self, linear: LinearText, texts: Sequence[str], labels: Sequence[Any]) -> float:
+        """Let a linear model have a say beside the net, by the best of `SHARES`; what `_judge` says of it."""
+        scores, other, wanted = self._scores(texts), linear.scores(list(texts)), self._targets(labels)
+
+        def worth(share: float) -> float:
+            own = mixed(scores, other, share)
+            return float((own.argmax(1) != wanted).mean()) + TIE * cross_entropy(own, wanted, multilabel=False)
+
+        self.partner, self.share = linear, min(SHARES, key=worth)
+        self.table.append({"model": MIXED, **self._row(texts, labels)})  # CPU seconds: the net's
+        return worth(self.share)
 
     def _error(self, texts: Sequence[str], labels: Sequence[Any]) -> float:
         """1 - accuracy; of several labels 1 - F1 over all; of numbers the squared error in deviations."""
@@ -365,36 +380,18 @@ class Classifier(Estimator):
             row |= {"accuracy": 1 - row["error"], "macro_f1": macro_f1([str(x) for x in labels], found.astype(str))}
         return row
 
-    def _add_naive_bayes(self, texts: Any, labels: Any, valid_texts: Any, valid_labels: Any) -> None:
-        import time
-
-        require_sklearn()
-        started = time.process_time()
-        found = self.classes_[naive_bayes(texts, self._targets(labels), valid_texts)].astype(str)
-        wanted = [str(label) for label in valid_labels]
-        share = float(np.mean(found == np.array(wanted)))
-        row = {"model": "naive bayes", "error": 1 - share, "cpu_seconds": round(time.process_time() - started, 3)}
-        self.table.append({**row, "accuracy": share, "macro_f1": macro_f1(wanted, found)})
-
     def _calibrate(self, texts: Sequence[str], labels: Sequence[Any]) -> None:
         """The temperature with the least cross-entropy on the validation part."""
         if self.task == "regression":
             return
         scores, wanted = self._scores(texts), self._targets(labels)
-        self.temperature = best_temperature(lambda t: self._cross_entropy(scores, wanted, t))
-
-    def _cross_entropy(self, scores: NDArray[np.float64], wanted: NDArray[Any], temperature: float) -> float:
-        """Nats per text."""
-        scaled = scores / temperature
-        if self.task == "multilabel":
-            return float((np.logaddexp(0, scaled) - wanted * scaled).sum(1).mean())
-        known = np.flatnonzero(wanted >= 0)
-        losses = np.logaddexp.reduce(scaled[known], axis=1) - scaled[known, wanted[known]]
-        return float(losses.mean()) if len(known) else 0.0
+        several = self.task == "multilabel"
+        self.temperature = best_temperature(lambda t: cross_entropy(scores / t, wanted, multilabel=several))
 
     def _judge(self, texts: Sequence[str], labels: Sequence[Any]) -> float:
         """`_error`, and of equal ones the one that is surer of what is right."""
         if self.task == "regression":
             return self._error(texts, labels)
-        surprise = self._cross_entropy(self._scores(texts), self._targets(labels), 1.0)
+        several = self.task == "multilabel"
+        surprise = cross_entropy(self._scores(texts), self._targets(labels), multilabel=several)
         return self._error(texts, labels) + TIE * surprise

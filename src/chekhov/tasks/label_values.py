@@ -36,6 +36,15 @@ def numbers_of(labels: Sequence[Any]) -> NDArray[np.float64]:
     return numbers
 
 
+def cross_entropy(scores: NDArray[np.float64], wanted: NDArray[Any], *, multilabel: bool) -> float:
+    """Nats per text; scores (N, C) before softmax, or before the sigmoid of each label; a class of -1 is left out."""
+    if multilabel:
+        return float((np.logaddexp(0, scores) - wanted * scores).sum(1).mean())
+    known = np.flatnonzero(wanted >= 0)
+    losses = np.logaddexp.reduce(scores[known], axis=1) - scores[known, wanted[known]]
+    return float(losses.mean()) if len(known) else 0.0
+
+
 def balanced_weights(targets: NDArray[Any], count: int) -> list[float]:
     """Of ``count`` classes (N,), so that all count the same; of sets of labels (N, count), of a label that is there."""
     if targets.ndim == 2:
