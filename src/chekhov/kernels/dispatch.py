@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chekhov.errors import UsageError
 
-PATHS = ("avx512", "avx2", "torch", "reference")
+PATHS = ("amx", "avx512", "avx2", "torch", "reference")
 AVX2 = "+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+cx16,+movbe,+fxsr"
 
 
@@ -19,7 +19,7 @@ class Path(NamedTuple):
 
     @property
     def compiled(self) -> bool:
-        return self.name in ("avx512", "avx2")
+        return self.name in ("amx", "avx512", "avx2")
 
 
 def wanted() -> str:
@@ -40,10 +40,12 @@ def chosen() -> Path:
     from chekhov.kernels.jit import target_features
 
     features = target_features()
-    if "avx512f" in features and name != "avx2":
+    if {"avx512f", "avx512bf16", "amx-bf16"} <= features and name in ("", "amx"):
+        return Path("amx", True, "the processor multiplies tiles of bfloat16 (AMX)")
+    if "avx512f" in features and name in ("", "avx512"):
         bf16 = "avx512bf16" in features
         return Path("avx512", bf16, "the processor has AVX-512" + (" and multiplies bfloat16" if bf16 else ""))
-    if {"avx2", "fma"} <= features and name != "avx512":
+    if {"avx2", "fma"} <= features and name in ("", "avx2"):
         return Path("avx2", False, "CHEKHOV_ISA=avx2" if name else "the processor has AVX2 and no AVX-512")
     if name:
         what = f"CHEKHOV_ISA={name}: this processor does not have it"

@@ -6,9 +6,12 @@ Numba is not even loaded, at ``chekhov --help``.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import logging
 import os
+import platform
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from typing import Any
 import llvmlite.ir
 import numba
 from numba.core import cgutils, types
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from platformdirs import user_cache_path
 
@@ -39,16 +43,31 @@ if not cache_folder().is_dir():
     logging.getLogger("chekhov").info("compiling kernels, once on this machine: some ten seconds")
 numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
 
-if wanted() == "avx2":  # not only our own choice of instructions: LLVM's too
-    numba.config.CPU_NAME, numba.config.CPU_FEATURES = "haswell", AVX2  # type: ignore[attr-defined]
+
+def features() -> str:
+    """What Numba would compile for, as LLVM writes it: this processor, or what its own settings say."""
+    return str(get_host_cpu_features() if numba.config.CPU_FEATURES is None else numba.config.CPU_FEATURES)  # type: ignore[attr-defined]
 
 
 def target_features() -> set[str]:
-    """What Numba compiles for: this processor, or what its own settings say."""
-    from numba.core.registry import cpu_target
+    return {feature[1:] for feature in features().split(",") if feature.startswith("+")}
 
-    features = cpu_target.target_context.codegen().magic_tuple()[2]
-    return {feature[1:] for feature in features.split(",") if feature.startswith("+")}
+
+ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA = 158, 0x1023, 18  # of Linux on x86-64
+
+
+def tiles_permitted() -> bool:
+    """Linux lets a process use matrix tiles when it has asked to; it refuses where a thread's signal stack is small."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return False
+    return ctypes.CDLL(None).syscall(ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA) == 0
+
+
+if wanted() == "avx2":  # not only our own choice of instructions: LLVM's too
+    numba.config.CPU_NAME, numba.config.CPU_FEATURES = "haswell", AVX2  # type: ignore[attr-defined]
+elif "amx-bf16" in target_features() and (wanted() == "avx512" or not tiles_permitted()):
+    fewer = ",".join(name for name in features().split(",") if not name.startswith("+amx"))
+    numba.config.CPU_FEATURES = fewer + ",-amx-tile,-amx-bf16,-amx-int8"  # type: ignore[attr-defined]
 
 
 def kernel(function: Kernel) -> Kernel:

@@ -13,7 +13,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from chekhov.kernels.jit import Kernel, kernel
+from chekhov.kernels.jit import Kernel, inlined, kernel
+from chekhov.kernels.tile_kernels import TILE_ROWS, in_tiles, tiles_16, tiles_32
 from chekhov.kernels.vector_kernels import (
     F32,
     FLOATS,
@@ -156,6 +157,26 @@ def multiply(
 
 ROWS = 8  # of a full tile: 16 sums, enough to hide the latency of a product
 tile_8, tile_4, tile_1, first_8 = tile(ROWS), tile(4), tile(1), tile(ROWS, add=False)
+
+
+@inlined
+def rows_at_once(panels):
+    """Of a step's product: the rows that share one reading of a panel."""
+    return 32 if in_tiles(panels) else ROWS
+
+
+@inlined
+def add_product(rows, a, a0, a_row, panels, panel, K, out, o, o_row):
+    """`tile` for at most `rows_at_once` rows; ``a`` and ``out`` have all of them, the rest is of no meaning."""
+    if in_tiles(panels):
+        if rows > TILE_ROWS:
+            tiles_32(a, a0, a_row, panels, panel, K, out, o, o_row)
+        else:
+            tiles_16(a, a0, a_row, panels, panel, K, out, o, o_row)
+    elif rows > 4:
+        tile_8(a, a0, a_row, panels, panel, K, out, o, o_row)
+    else:
+        tile_4(a, a0, a_row, panels, panel, K, out, o, o_row)
 
 
 DEPTH, HEIGHT = 256, 128  # of k and of rows at once: 32 KiB of a panel in the first cache, 128 KiB of a in the second

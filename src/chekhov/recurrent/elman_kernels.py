@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import kernel, prefetch
-from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, tile_4, tile_8
+from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, add_product, rows_at_once
+from chekhov.kernels.tile_kernels import tiles_off, tiles_on
 from chekhov.kernels.vector_kernels import LANES, above_zero, copy, first_lanes, load, sigmoid, splat, store, tanh
 
 APART = 32  # numbers between two rows of a buffer, so that they do not share lines of the cache
@@ -18,11 +19,13 @@ def elman_forward(
     gates, bias, panels, h, outputs, previous, lengths, T, H, units, b_line, t_line, first, last, reverse, activation
 ):
     """``gates``: W x of every step."""
+    tiles_on()
     rows = last - first
+    at_once = rows_at_once(panels)
     width = units + APART
-    buffer = (rows + ROWS - 1) // ROWS * ROWS * width
+    buffer = (rows + at_once - 1) // at_once * at_once * width
     hidden = np.zeros(2 * buffer, panels.dtype)
-    z = np.zeros(ROWS * PANEL, np.float32)
+    z = np.zeros(at_once * PANEL, np.float32)
     ahead = -t_line if reverse else t_line
     for r in range(rows):
         for u in range(0, units, LANES):
@@ -30,8 +33,8 @@ def elman_forward(
     for s in range(T):
         now, after = s % 2 * buffer, (1 - s % 2) * buffer
         for u0 in range(0, units, PANEL):
-            for r0 in range(0, rows, ROWS):
-                here = min(ROWS, rows - r0)
+            for r0 in range(0, rows, at_once):
+                here = min(at_once, rows - r0)
                 for r in range(here):
                     b = first + r0 + r
                     line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
@@ -40,10 +43,7 @@ def elman_forward(
                         prefetch(gates, (line + ahead) * units + u)
                         prefetch(outputs, (line + ahead) * units + u)
                         prefetch(previous, (line + ahead) * units + u)
-                if here > 4:
-                    tile_8(hidden, now + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
-                else:
-                    tile_4(hidden, now + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
+                add_product(here, hidden, now + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
                 for r in range(here):
                     b = first + r0 + r
                     for u in range(u0, u0 + PANEL, LANES):
@@ -68,6 +68,7 @@ def elman_forward(
                         store(outputs, line * units + u, new)
                         copy(hidden, now + own, previous, line * units + u)
                         store(hidden, after + own, new)
+    tiles_off()
 
 
 @kernel
@@ -76,18 +77,20 @@ def elman_backward(
     activation,
 ):  # fmt: skip
     """``d_gates``: the gradient of W x. ``dh`` (B, units): of the last state, in, and of the first, out."""
+    tiles_on()
     rows = last - first
+    at_once = rows_at_once(panels)
     width = units + APART
-    buffer = (rows + ROWS - 1) // ROWS * ROWS * width
+    buffer = (rows + at_once - 1) // at_once * at_once * width
     gradients = np.zeros(2 * buffer, panels.dtype)
-    z = np.zeros(ROWS * PANEL, np.float32)
+    z = np.zeros(at_once * PANEL, np.float32)
     one = splat(ONE)
     ahead = -t_line if reverse else t_line
     for s in range(T - 1, -2, -1):  # -1: the gradient of the first state
         now, after = s % 2 * buffer, (1 - s % 2) * buffer
         for u0 in range(0, units, PANEL):
-            for r0 in range(0, rows, ROWS):
-                here = min(ROWS, rows - r0)
+            for r0 in range(0, rows, at_once):
+                here = min(at_once, rows - r0)
                 for r in range(here):
                     b = first + r0 + r
                     line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
@@ -101,10 +104,7 @@ def elman_backward(
                         prefetch(d_outputs, (line - ahead) * units + u)
                         prefetch(outputs, (line - ahead) * units + u)
                         prefetch(d_gates, (line - ahead) * units + u)
-                if here > 4:
-                    tile_8(gradients, after + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
-                else:
-                    tile_4(gradients, after + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
+                add_product(here, gradients, after + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
                 for r in range(here):
                     b = first + r0 + r
                     for u in range(u0, u0 + PANEL, LANES):
@@ -127,5 +127,6 @@ def elman_backward(
                             d = first_lanes(d, H - u)
                         store(gradients, now + (r0 + r) * width + u, d)
                         store(d_gates, line * units + u, d)
-                        block = (first + r0) // ROWS * units + u
+                        block = b // ROWS * units + u
                         store(d_bias, block, load(d_bias, block) + d)
+    tiles_off()

@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import kernel, prefetch
-from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, tile_4, tile_8
+from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, add_product, rows_at_once
+from chekhov.kernels.tile_kernels import tiles_off, tiles_on
 from chekhov.kernels.vector_kernels import LANES, copy, first_lanes, load, sigmoid, splat, store, tanh
 
 THREE = 3 * PANEL  # a block of units: 32 of each gate
@@ -19,12 +20,14 @@ def gru_forward(
     reverse,
 ):  # fmt: skip
     """``gates``: in, W x of every step; out, r, z and n. ``inner``: U h + b' of n, which r multiplies."""
+    tiles_on()
     rows = last - first
+    at_once = rows_at_once(panels)
     G = 3 * units
     width = units + APART
-    buffer = (rows + ROWS - 1) // ROWS * ROWS * width
+    buffer = (rows + at_once - 1) // at_once * at_once * width
     hidden = np.zeros(2 * buffer, panels.dtype)
-    z = np.zeros(ROWS * THREE, np.float32)
+    z = np.zeros(at_once * THREE, np.float32)
     ahead = -t_line if reverse else t_line  # what the next step will read is asked for
     for r in range(rows):
         for u in range(0, units, LANES):
@@ -32,8 +35,8 @@ def gru_forward(
     for s in range(T):
         now, after = s % 2 * buffer, (1 - s % 2) * buffer
         for u0 in range(0, units, PANEL):
-            for r0 in range(0, rows, ROWS):
-                here = min(ROWS, rows - r0)
+            for r0 in range(0, rows, at_once):
+                here = min(at_once, rows - r0)
                 for r in range(here):
                     b = first + r0 + r
                     line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
@@ -49,10 +52,7 @@ def gru_forward(
                         prefetch(gates, at + i + ahead * G)
                 for gate in range(3):
                     panel = (u0 // PANEL * 3 + gate) * PANEL * units
-                    if here > 4:
-                        tile_8(hidden, now + r0 * width, width, panels, panel, units, z, gate * PANEL, THREE)
-                    else:
-                        tile_4(hidden, now + r0 * width, width, panels, panel, units, z, gate * PANEL, THREE)
+                    add_product(here, hidden, now + r0 * width, width, panels, panel, units, z, gate * PANEL, THREE)
                 for r in range(here):
                     b = first + r0 + r
                     for i in range(0, PANEL, LANES):
@@ -81,6 +81,7 @@ def gru_forward(
                         store(outputs, line * units + u, new)
                         copy(hidden, now + own, previous, line * units + u)
                         store(hidden, after + own, new)
+    tiles_off()
 
 
 @kernel
@@ -90,19 +91,21 @@ def gru_backward(
 ):  # fmt: skip
     """``d_gates``: the gradient of W x; ``d_inner``: of U h + b', which differs from it in n. ``dh`` (B, units): the
     gradient of the last state, in, and of the first, out. Biases: sums of every 8 rows."""
+    tiles_on()
     rows = last - first
+    at_once = rows_at_once(panels)
     G = 3 * units
     width = G + APART
-    buffer = (rows + ROWS - 1) // ROWS * ROWS * width
+    buffer = (rows + at_once - 1) // at_once * at_once * width
     gradients = np.zeros(2 * buffer, panels.dtype)
-    z = np.zeros(ROWS * PANEL, np.float32)
+    z = np.zeros(at_once * PANEL, np.float32)
     one = splat(ONE)
     ahead = -t_line if reverse else t_line
     for s in range(T - 1, -2, -1):  # -1: the gradient of the first state
         now, after = s % 2 * buffer, (1 - s % 2) * buffer
         for u0 in range(0, units, PANEL):
-            for r0 in range(0, rows, ROWS):
-                here = min(ROWS, rows - r0)
+            for r0 in range(0, rows, at_once):
+                here = min(at_once, rows - r0)
                 for r in range(here):
                     b = first + r0 + r
                     line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
@@ -118,10 +121,7 @@ def gru_backward(
                         prefetch(gates, (line - ahead) * G + 3 * u0 + i)
                         prefetch(d_gates, (line - ahead) * G + 3 * u0 + i)
                         prefetch(d_inner, (line - ahead) * G + 3 * u0 + i)
-                if here > 4:
-                    tile_8(gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
-                else:
-                    tile_4(gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
+                add_product(here, gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
                 for r in range(here):
                     b = first + r0 + r
                     for i in range(0, PANEL, LANES):
@@ -160,9 +160,10 @@ def gru_backward(
                         store(d_inner, at, d_reset)
                         store(d_inner, at + PANEL, d_update)
                         store(d_inner, at + 2 * PANEL, d_product)
-                        block = (first + r0) // ROWS * G + 3 * u0 + i
+                        block = b // ROWS * G + 3 * u0 + i
                         store(d_bias, block, load(d_bias, block) + d_reset)
                         store(d_bias, block + PANEL, load(d_bias, block + PANEL) + d_update)
                         store(d_bias, block + 2 * PANEL, load(d_bias, block + 2 * PANEL) + d_n)
-                        block = (first + r0) // ROWS * units + u
+                        block = b // ROWS * units + u
                         store(d_inner_bias, block, load(d_inner_bias, block) + d_product)
+    tiles_off()

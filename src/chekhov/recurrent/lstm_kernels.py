@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import kernel, prefetch
-from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, tile_4, tile_8
+from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, add_product, rows_at_once
+from chekhov.kernels.tile_kernels import tiles_off, tiles_on
 from chekhov.kernels.vector_kernels import LANES, copy, first_lanes, load, sigmoid, splat, store, tanh
 
 FOUR = 4 * LANES  # a block of units: 16 of each gate
@@ -24,12 +25,14 @@ def lstm_forward(
 ):
     """``gates``: in, W x of every step; out, i, f, g and o. ``h`` and ``c`` (B, units): the state, in and out.
     ``cells``: c of every step, ``previous``: h before it, both for `lstm_backward`."""
+    tiles_on()
     rows = last - first
+    at_once = rows_at_once(panels)
     G = 4 * units
     width = units + APART
-    buffer = (rows + ROWS - 1) // ROWS * ROWS * width
+    buffer = (rows + at_once - 1) // at_once * at_once * width
     hidden = np.zeros(2 * buffer, panels.dtype)
-    z = np.zeros(ROWS * FOUR, np.float32)
+    z = np.zeros(at_once * FOUR, np.float32)
     ahead = -t_line if reverse else t_line  # what the next step will read is asked for: it lies a line of gates away
     for r in range(rows):
         for u in range(0, units, LANES):
@@ -37,8 +40,8 @@ def lstm_forward(
     for s in range(T):
         now, after = s % 2 * buffer, (1 - s % 2) * buffer
         for u in range(0, units, LANES):
-            for r0 in range(0, rows, ROWS):
-                here = min(ROWS, rows - r0)
+            for r0 in range(0, rows, at_once):
+                here = min(at_once, rows - r0)
                 for r in range(here):
                     b = first + r0 + r
                     t = lengths[b] - 1 - s if reverse and s < lengths[b] else s
@@ -52,10 +55,7 @@ def lstm_forward(
                     prefetch(previous, line)
                 for half in range(2):
                     panel = (u // LANES * 2 + half) * PANEL * units
-                    if here > 4:
-                        tile_8(hidden, now + r0 * width, width, panels, panel, units, z, half * PANEL, FOUR)
-                    else:
-                        tile_4(hidden, now + r0 * width, width, panels, panel, units, z, half * PANEL, FOUR)
+                    add_product(here, hidden, now + r0 * width, width, panels, panel, units, z, half * PANEL, FOUR)
                 for r in range(here):
                     b = first + r0 + r
                     state, own = b * units + u, (r0 + r) * width + u
@@ -86,6 +86,7 @@ def lstm_forward(
                     store(outputs, line * units + u, new)
                     copy(hidden, now + own, previous, line * units + u)
                     store(hidden, after + own, new)
+    tiles_off()
 
 
 @kernel
@@ -95,20 +96,22 @@ def lstm_backward(
 ):  # fmt: skip
     """``d_gates``: the gradient of what `lstm_forward` was given as gates. ``dh`` and ``dc`` (B, units): the gradient
     of the last state, in, and of the first, out. ``d_bias`` (blocks of 8 rows, 4 * units): sums to the bias's."""
+    tiles_on()
     rows = last - first
+    at_once = rows_at_once(panels)
     G = 4 * units
     width = G + APART
-    buffer = (rows + ROWS - 1) // ROWS * ROWS * width
+    buffer = (rows + at_once - 1) // at_once * at_once * width
     gradients = np.zeros(2 * buffer, panels.dtype)
-    z = np.zeros(ROWS * PANEL, np.float32)
+    z = np.zeros(at_once * PANEL, np.float32)
     one = splat(ONE)
     ahead = -t_line if reverse else t_line
     for s in range(T - 1, -2, -1):  # -1: the gradient of the first state
         now, after = s % 2 * buffer, (1 - s % 2) * buffer
         for u0 in range(0, units, PANEL):
             across = min(PANEL, units - u0)
-            for r0 in range(0, rows, ROWS):
-                here = min(ROWS, rows - r0)
+            for r0 in range(0, rows, at_once):
+                here = min(at_once, rows - r0)
                 for r in range(here):
                     b = first + r0 + r
                     t = lengths[b] - 1 - s if reverse and s < lengths[b] else s
@@ -125,10 +128,7 @@ def lstm_backward(
                         if s == lengths[b] - 1:
                             value = value + load(dh, b * units + u0 + i)
                         store(z, r * PANEL + i, value)
-                if here > 4:
-                    tile_8(gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
-                else:
-                    tile_4(gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
+                add_product(here, gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
                 for r in range(here):
                     b = first + r0 + r
                     for i0 in range(0, across, LANES):
@@ -176,8 +176,9 @@ def lstm_backward(
                         store(d_gates, at + LANES, df)
                         store(d_gates, at + 2 * LANES, dg)
                         store(d_gates, at + 3 * LANES, do)
-                        block = (first + r0) // ROWS * G + 4 * u
+                        block = b // ROWS * G + 4 * u
                         store(d_bias, block, load(d_bias, block) + di)
                         store(d_bias, block + LANES, load(d_bias, block + LANES) + df)
                         store(d_bias, block + 2 * LANES, load(d_bias, block + 2 * LANES) + dg)
                         store(d_bias, block + 3 * LANES, load(d_bias, block + 3 * LANES) + do)
+    tiles_off()
