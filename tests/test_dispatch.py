@@ -33,9 +33,11 @@ print("PATH", *dispatch.chosen()[:2])
 """
 
 
-def run(**settings: str) -> subprocess.CompletedProcess[str]:
+def run(first: str = "", /, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "CHEKHOV_ISA"} | settings
-    return subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=200, env=environment)
+    return subprocess.run(
+        [sys.executable, "-c", f"{first}\n{PROGRAM}"], capture_output=True, text=True, timeout=200, env=environment
+    )
 
 
 def path_of(**settings: str) -> tuple[str, bool]:
@@ -45,11 +47,24 @@ def path_of(**settings: str) -> tuple[str, bool]:
     return name, bf16 == "True"
 
 
-@pytest.mark.parametrize("name", ["avx2", "torch", "reference"])
+LESSER = {"amx": ("amx", "avx512", "avx2"), "avx512": ("avx512", "avx2"), "avx2": ("avx2",)}.get(
+    dispatch.chosen().name, ()
+)
+
+
+@pytest.mark.parametrize("name", ["amx", "avx512", "avx2", "torch", "reference"])
 def test_each_path_computes_the_same(name: str) -> None:
-    if name == "avx2" and not dispatch.chosen().compiled:
-        pytest.skip("no AVX2")
-    assert path_of(CHEKHOV_ISA=name) == (name, False)
+    if name not in (*LESSER, "torch", "reference"):
+        pytest.skip("this processor does not have it")
+    assert path_of(CHEKHOV_ISA=name) == (name, dispatch.chosen().bf16 and name in ("amx", "avx512"))
+
+
+@pytest.mark.skipif(dispatch.chosen().name != "amx", reason="no matrix tiles")
+def test_tiles_that_the_system_does_not_permit_are_not_compiled() -> None:
+    """Linux is asked before anything is compiled; here it is another system that would have to be asked."""
+    result = run("import sys; sys.platform = 'other'")
+    assert result.returncode == 0, result.stderr
+    assert "PATH avx512 True" in result.stdout
 
 
 def test_a_lesser_processor_never_compiles_what_it_lacks() -> None:
@@ -57,7 +72,7 @@ def test_a_lesser_processor_never_compiles_what_it_lacks() -> None:
     haswell = path_of(NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=dispatch.AVX2)
     assert haswell == ("avx2", False)
     assert path_of(NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="") == ("torch", False)
-    if dispatch.chosen().name == "avx512":
+    if dispatch.chosen().name in ("amx", "avx512"):
         skylake = dispatch.AVX2 + ",+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl"
         assert path_of(NUMBA_CPU_NAME="skylake-avx512", NUMBA_CPU_FEATURES=skylake) == ("avx512", False)
 

@@ -75,7 +75,7 @@ def test_from_a_text_to_figures_and_text(run: Any, text: str, tmp_path: Path) ->
     out, _ = run("info", mixture)
     assert "mixture" in out
     out, _ = run("info", lstm)
-    assert re.search(r"^kernels +(avx512|avx2|torch|reference)$", out, re.MULTILINE)
+    assert re.search(r"^kernels +(amx|avx512|avx2|torch|reference)$", out, re.MULTILINE)
     out, _ = run("verify", mixture)
     assert out.rstrip().endswith("a sound mixture")
 

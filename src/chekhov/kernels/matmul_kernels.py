@@ -14,7 +14,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from chekhov.kernels.jit import Kernel, inlined, kernel
-from chekhov.kernels.tile_kernels import TILE_ROWS, in_tiles, tiles_16, tiles_32
+from chekhov.kernels.tile_kernels import TILE_ROWS, first_tiles_16, first_tiles_32, in_tiles
 from chekhov.kernels.vector_kernels import (
     F32,
     FLOATS,
@@ -156,7 +156,8 @@ def multiply(
 
 
 ROWS = 8  # of a full tile: 16 sums, enough to hide the latency of a product
-tile_8, tile_4, tile_1, first_8 = tile(ROWS), tile(4), tile(1), tile(ROWS, add=False)
+tile_8, tile_4, tile_1 = tile(ROWS), tile(4), tile(1)
+first_8, first_4 = tile(ROWS, add=False), tile(4, add=False)
 
 
 @inlined
@@ -166,17 +167,18 @@ def rows_at_once(panels):
 
 
 @inlined
-def add_product(rows, a, a0, a_row, panels, panel, K, out, o, o_row):
-    """`tile` for at most `rows_at_once` rows; ``a`` and ``out`` have all of them, the rest is of no meaning."""
+def product(rows, a, a0, a_row, panels, panel, K, out, o, o_row):
+    """`tile` without ``add`` for at most `rows_at_once` rows; ``a`` and ``out`` have all of them, the rest means
+    nothing."""
     if in_tiles(panels):
         if rows > TILE_ROWS:
-            tiles_32(a, a0, a_row, panels, panel, K, out, o, o_row)
+            first_tiles_32(a, a0, a_row, panels, panel, K, out, o, o + TILE_ROWS * o_row, o_row)
         else:
-            tiles_16(a, a0, a_row, panels, panel, K, out, o, o_row)
+            first_tiles_16(a, a0, a_row, panels, panel, K, out, o, o, o_row)
     elif rows > 4:
-        tile_8(a, a0, a_row, panels, panel, K, out, o, o_row)
+        first_8(a, a0, a_row, panels, panel, K, out, o, o_row)
     else:
-        tile_4(a, a0, a_row, panels, panel, K, out, o, o_row)
+        first_4(a, a0, a_row, panels, panel, K, out, o, o_row)
 
 
 DEPTH, HEIGHT = 256, 128  # of k and of rows at once: 32 KiB of a panel in the first cache, 128 KiB of a in the second

@@ -8,12 +8,28 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
 from chekhov.kernels.jit import kernel
-from chekhov.kernels.vector_kernels import HALVES, I64, LANES, WORDS, address, splat_word
+from chekhov.kernels.vector_kernels import HALVES, I64, LANES, WORDS, address, load, splat_word, store
+
+
+def exchange(builder: Any, rows: list[Any]) -> list[Any]:
+    """Sixteen vectors of words, transposed."""
+    distance = LANES // 2
+    while distance:  # swap the off-diagonal blocks of each square of 2 * distance
+        low = [j if not j & distance else LANES + (j ^ distance) for j in range(LANES)]
+        high = [j | distance if not j & distance else LANES + j for j in range(LANES)]
+        for i in range(LANES):
+            if not i & distance:
+                a, b = rows[i], rows[i | distance]
+                rows[i] = builder.shuffle_vector(a, b, ir.Constant(WORDS, low))
+                rows[i | distance] = builder.shuffle_vector(a, b, ir.Constant(WORDS, high))
+        distance //= 2
+    return rows
 
 
 @intrinsic
@@ -32,18 +48,32 @@ def transpose(context: Any, source: Any, s: Any, s_row: Any, target: Any, t: Any
             row = builder.load(place(kinds[0], arguments[0], s, s_row, i))
             row.align = 4
             rows.append(row)
-        distance = LANES // 2
-        while distance:  # swap the off-diagonal blocks of each square of 2 * distance
-            low = [j if not j & distance else LANES + (j ^ distance) for j in range(LANES)]
-            high = [j | distance if not j & distance else LANES + j for j in range(LANES)]
-            for i in range(LANES):
-                if not i & distance:
-                    a, b = rows[i], rows[i | distance]
-                    rows[i] = builder.shuffle_vector(a, b, ir.Constant(WORDS, low))
-                    rows[i | distance] = builder.shuffle_vector(a, b, ir.Constant(WORDS, high))
-            distance //= 2
-        for i, row in enumerate(rows):
+        for i, row in enumerate(exchange(builder, rows)):
             builder.store(row, place(kinds[3], arguments[3], t, t_row, i)).align = 4
+        return context.get_dummy_value()
+
+    return types.void(source, s, s_row, target, t, t_row), code
+
+
+@intrinsic
+def turn_pairs(context: Any, source: Any, s: Any, s_row: Any, target: Any, t: Any, t_row: Any) -> Any:
+    """target[t + j * t_row + i] = source[s + i * s_row + j], i = 0 .. 31, j = 0 .. 15: uint16."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds = signature.args
+        s, s_row, t, t_row = (context.cast(builder, arguments[i], kinds[i], types.intp) for i in (1, 2, 4, 5))
+        pairs = []
+        for i in range(0, 2 * LANES, 2):
+            halves = []
+            for row in (i, i + 1):
+                at = builder.add(s, builder.mul(s_row, I64(row)))
+                half = builder.load(address(context, builder, kinds[0], arguments[0], at, HALVES))
+                half.align = 2
+                halves.append(builder.zext(half, WORDS))
+            pairs.append(builder.or_(halves[0], builder.shl(halves[1], splat_word(16))))
+        for j, row in enumerate(exchange(builder, pairs)):
+            at = builder.add(t, builder.mul(t_row, I64(j)))
+            builder.store(row, address(context, builder, kinds[3], arguments[3], at, WORDS)).align = 2
         return context.get_dummy_value()
 
     return types.void(source, s, s_row, target, t, t_row), code
@@ -82,6 +112,22 @@ def interleave(context: Any, source: Any, s: Any, second: Any, target: Any, t: A
         return context.get_dummy_value()
 
     return types.void(source, s, second, target, t), code
+
+
+@kernel
+def fill_rows(W, first, rows, K, target, t, t_row, columns):
+    """target[t + r * t_row :][:columns] = row ``first`` + r of W (.., K) of float32 and zeros behind, for r below
+    ``rows``, rounded to the target's dtype; ``columns`` is a multiple of 16."""
+    end = np.zeros(LANES, np.float32)
+    whole = K // LANES * LANES
+    for r in range(rows):
+        source, place = (first + r) * K, t + r * t_row
+        for k in range(0, whole, LANES):
+            store(target, place + k, load(W, source + k))
+        for k in range(whole, columns, LANES):
+            for i in range(LANES):
+                end[i] = W[source + k + i] if k + i < K else np.float32(0)
+            store(target, place + k, load(end, 0))
 
 
 @kernel

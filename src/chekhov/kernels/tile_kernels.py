@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from chekhov.kernels.jit import Kernel
-from chekhov.kernels.vector_kernels import I16, I64, address, has
+from chekhov.kernels.jit import Kernel, inlined, kernel
+from chekhov.kernels.packing_kernels import interleave, turn_pairs
+from chekhov.kernels.vector_kernels import I64, LANES, address, has
 
 I8 = ir.IntType(8)
 VOID = ir.VoidType()
 POINTER = I8.as_pointer()
-TILE_ROWS = 16
+TILE_ROWS, PANEL = 16, 32
 # palette 1, then from byte 16 on the bytes of a row of each tile, and from byte 48 on its rows
 CONFIGURATION = bytes([1] + [0] * 15 + [64, 0] * 8 + [0] * 16 + [TILE_ROWS] * 8 + [0] * 8)
 
@@ -66,52 +68,139 @@ def tiles_off(context: Any) -> Any:
 
 
 def tile_product(row_tiles: int, *, add: bool = True) -> Kernel:
-    """`matmul_kernels.tile` for 16 * ``row_tiles`` rows (1 or 2): the same panels of 32 columns, K a multiple of 32."""
+    """`matmul_kernels.tile` for 16 * ``row_tiles`` rows (1 or 2), the same panels of 32 columns, K a multiple of 32.
+
+    The sums of the first 16 rows are at ``out[o]``, those of the second 16 at ``out[o_second]``.
+    """
 
     @intrinsic
     def product(
-        context: Any, a: Any, a0: Any, a_row: Any, panel: Any, p: Any, K: Any, out: Any, o: Any, o_row: Any
+        context: Any,
+        a: Any,
+        a0: Any,
+        a_row: Any,
+        panel: Any,
+        p: Any,
+        K: Any,
+        out: Any,
+        o: Any,
+        o_second: Any,
+        o_row: Any,
     ) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kinds = signature.args
             if not multiplies(context, kinds[3]):
                 return context.get_dummy_value()
-            a0, a_row, p, K, o, o_row = (
-                context.cast(builder, arguments[i], kinds[i], types.intp) for i in (1, 2, 4, 5, 7, 8)
+            a0, a_row, p, K, o, o_second, o_row = (
+                context.cast(builder, arguments[i], kinds[i], types.intp) for i in (1, 2, 4, 5, 7, 8, 9)
             )
-            corners = [(i, j) for i in range(row_tiles) for j in range(2)]
-            width = builder.mul(o_row, I64(4))
-            places = []
-            for i, j in corners:
-                at = builder.add(o, builder.add(builder.mul(o_row, I64(16 * i)), I64(16 * j)))
-                places.append(address(context, builder, kinds[6], arguments[6], at, I8))
-            for total, place in enumerate(places):
+            width, a_width, panel_width = builder.mul(o_row, I64(4)), builder.mul(a_row, I64(2)), I64(128)
+            totals = []  # tiles 0 to 3 hold sums, 4 and 5 rows, 6 and 7 columns
+            for first in (o, o_second)[:row_tiles]:
+                for column in (0, TILE_ROWS):
+                    at = builder.add(first, I64(column))
+                    totals.append(address(context, builder, kinds[6], arguments[6], at, I8))
+            for tile, place in enumerate(totals):
                 if add:
-                    instruction(builder, "tileloadd64", I8(total), place, width)
+                    instruction(builder, "tileloadd64", I8(tile), place, width)
                 else:
-                    instruction(builder, "tilezero", I8(total))
-            a_width, panel_width = builder.mul(a_row, I64(2)), I64(128)
-            lefts = [
-                address(context, builder, kinds[0], arguments[0], builder.add(a0, builder.mul(a_row, I64(16 * i))), I8)
-                for i in range(row_tiles)
+                    instruction(builder, "tilezero", I8(tile))
+            left = [
+                address(context, builder, kinds[0], arguments[0], at, I8)
+                for at in (a0, builder.add(a0, builder.mul(a_row, I64(TILE_ROWS))))[:row_tiles]
             ]
             right = address(context, builder, kinds[3], arguments[3], p, I8)
             with cgutils.for_range(builder, builder.lshr(K, I64(5))) as loop:
+                across, down = builder.mul(loop.index, I64(64)), builder.mul(loop.index, I64(2048))
                 for j in range(2):
-                    place = builder.gep(right, [builder.add(builder.mul(loop.index, I64(2048)), I64(64 * j))])
+                    place = builder.gep(right, [builder.add(down, I64(64 * j))])
                     instruction(builder, "tileloadd64", I8(6 + j), place, panel_width)
-                for i, left in enumerate(lefts):
-                    place = builder.gep(left, [builder.mul(loop.index, I64(64))])
-                    instruction(builder, "tileloadd64", I8(4 + i), place, a_width)
+                for i in range(row_tiles):
+                    instruction(builder, "tileloadd64", I8(4 + i), builder.gep(left[i], [across]), a_width)
                     for j in range(2):
                         instruction(builder, "tdpbf16ps", I8(2 * i + j), I8(4 + i), I8(6 + j))
-            for total, place in enumerate(places):
-                instruction(builder, "tilestored64", I8(total), place, width)
+            for tile, place in enumerate(totals):
+                instruction(builder, "tilestored64", I8(tile), place, width)
             return context.get_dummy_value()
 
-        return types.void(a, a0, a_row, panel, p, K, out, o, o_row), code
+        return types.void(a, a0, a_row, panel, p, K, out, o, o_second, o_row), code
 
     return product
 
 
 tiles_16, tiles_32 = tile_product(1), tile_product(2)
+first_tiles_16, first_tiles_32 = tile_product(1, add=False), tile_product(2, add=False)
+
+CHUNK = 352  # numbers of 32 rows that stay in the first cache while panels pass
+DEPTH, STRIP = 2 * CHUNK, 128  # lines of a sum at once, columns of the left side that are turned at once
+APART = 32  # numbers between two rows of a buffer, so that they do not share lines of the cache
+
+
+@inlined
+def pair_lines(lines, n0, depth, K, panels):
+    """Lines n0 to n0 + depth of (N, K) into panels [K / 32][depth / 2][32][2]."""
+    for n in range(0, depth, 2):
+        for k in range(0, K, LANES):
+            at, panel = (n0 + n) * K + k, k // PANEL * PANEL * depth + n * PANEL + k % PANEL * 2
+            interleave(lines, at, at + K, panels, panel)
+
+
+@inlined
+def move_corner(source, s, s_row, target, t, t_row, rows, columns):
+    for r in range(rows):
+        for i in range(columns):
+            target[t + r * t_row + i] = source[s + r * s_row + i]
+
+
+@inlined
+def add_products(strip, width, panels, depth, first, last, size, out, places, rows, corner, new):
+    """The panels' share of out, for the columns of the left side that the strip holds."""
+    for g in range(first, last, 32):
+        i = g // LANES
+        for k in range(0, depth, CHUNK):
+            at, deep, fresh = (g - first) * width + k, min(CHUNK, depth - k), new and k == 0
+            for c in range(0, size, PANEL):
+                o, second, panel = places[i] * size + c, places[i + 1] * size + c, c * depth + k * PANEL
+                across = min(PANEL, size - c)
+                if across == PANEL and rows[i] == rows[i + 1] == LANES:
+                    if fresh:
+                        first_tiles_32(strip, at, width, panels, panel, deep, out, o, second, size)
+                    else:
+                        tiles_32(strip, at, width, panels, panel, deep, out, o, second, size)
+                    continue
+                if fresh:
+                    first_tiles_32(strip, at, width, panels, panel, deep, corner, 0, LANES * PANEL, PANEL)
+                else:
+                    move_corner(out, o, size, corner, 0, PANEL, rows[i], across)
+                    move_corner(out, second, size, corner, LANES * PANEL, PANEL, rows[i + 1], across)
+                    tiles_32(strip, at, width, panels, panel, deep, corner, 0, LANES * PANEL, PANEL)
+                move_corner(corner, 0, PANEL, out, o, size, rows[i], across)
+                move_corner(corner, LANES * PANEL, PANEL, out, second, size, rows[i + 1], across)
+
+
+@kernel
+def sum_products(
+    left, G, first, last, one, K_one, size_one, out_one, other, K_other, size_other, out_other, N, places, rows, add
+):
+    """out[places[g // 16] + g % 16, k] = sum_n left[n, g] right[n, k], g from ``first`` to ``last``, for two rights.
+
+    left (N, G) and the right sides (N, K) are bfloat16; N, G, K, ``first`` and ``last`` are multiples of 32. out
+    (.., size) is float32, and not lost if ``add``; ``rows``: of each 16 columns of left, how many have a row of it.
+    """
+    tiles_on()
+    width = DEPTH + APART
+    strip, corner = np.empty(STRIP * width, np.uint16), np.zeros(32 * PANEL, np.float32)
+    panels_one, panels_other = np.empty(K_one * DEPTH, np.uint16), np.empty(K_other * DEPTH, np.uint16)
+    for n0 in range(0, N, DEPTH):
+        depth = min(DEPTH, N - n0)
+        pair_lines(one, n0, depth, K_one, panels_one)
+        pair_lines(other, n0, depth, K_other, panels_other)
+        for g0 in range(first, last, STRIP):
+            g1 = min(last, g0 + STRIP)
+            for n in range(0, depth, 32):
+                for g in range(g0, g1, LANES):
+                    turn_pairs(left, (n0 + n) * G + g, G, strip, (g - g0) * width + n, width)
+            new = n0 == 0 and not add
+            add_products(strip, width, panels_one, depth, g0, g1, size_one, out_one, places, rows, corner, new)
+            add_products(strip, width, panels_other, depth, g0, g1, size_other, out_other, places, rows, corner, new)
+    tiles_off()

@@ -191,6 +191,17 @@ def clamp(context: Any, value: Any, limit: Any) -> Any:
 
 
 @intrinsic
+def maximum(context: Any, a: Any, b: Any) -> Any:
+    """The greater one, or the second if either is NaN."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b = arguments
+        return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+    return v16(a, b), code
+
+
+@intrinsic
 def reciprocal(context: Any, value: Any) -> Any:
     """1 / value for 2^-126 < |value| < 2^126, or NaN: by estimate and one step of Newton's where there is one."""
 
@@ -282,6 +293,12 @@ def power_of_two(y):
     p = fma(p, f, splat(E1))
     p = fma(p, f, splat(ONE))
     return scale_by_power(p, shifted)
+
+
+@numba.njit(inline="always")
+def exp(x):
+    """e^x, within 2e-7, for x in [-83, 83]; what is below counts as -83."""
+    return power_of_two(x * splat(LOG2_E))
 
 
 @numba.njit(inline="always")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import kernel, prefetch
-from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, add_product, rows_at_once
+from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, product, rows_at_once
 from chekhov.kernels.tile_kernels import tiles_off, tiles_on
 from chekhov.kernels.vector_kernels import LANES, above_zero, copy, first_lanes, load, sigmoid, splat, store, tanh
 
@@ -35,15 +35,7 @@ def elman_forward(
         for u0 in range(0, units, PANEL):
             for r0 in range(0, rows, at_once):
                 here = min(at_once, rows - r0)
-                for r in range(here):
-                    b = first + r0 + r
-                    line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
-                    for u in range(u0, u0 + PANEL, LANES):
-                        store(z, r * PANEL + u - u0, load(gates, line * units + u) + load(bias, u))
-                        prefetch(gates, (line + ahead) * units + u)
-                        prefetch(outputs, (line + ahead) * units + u)
-                        prefetch(previous, (line + ahead) * units + u)
-                add_product(here, hidden, now + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
+                product(here, hidden, now + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
                 for r in range(here):
                     b = first + r0 + r
                     for u in range(u0, u0 + PANEL, LANES):
@@ -55,7 +47,10 @@ def elman_forward(
                             copy(hidden, now + own, hidden, after + own)
                             continue
                         line = b * b_line + (lengths[b] - 1 - s if reverse else s) * t_line
-                        new = load(z, r * PANEL + u - u0)
+                        prefetch(gates, (line + ahead) * units + u)
+                        prefetch(outputs, (line + ahead) * units + u)
+                        prefetch(previous, (line + ahead) * units + u)
+                        new = load(z, r * PANEL + u - u0) + load(gates, line * units + u) + load(bias, u)
                         if activation == TANH:
                             new = tanh(new)
                         elif activation == RELU:
@@ -91,24 +86,13 @@ def elman_backward(
         for u0 in range(0, units, PANEL):
             for r0 in range(0, rows, at_once):
                 here = min(at_once, rows - r0)
-                for r in range(here):
-                    b = first + r0 + r
-                    line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
-                    for u in range(u0, u0 + PANEL, LANES):
-                        value = splat(ZERO)
-                        if s >= 0 and s < lengths[b]:
-                            value = load(d_outputs, line * units + u)
-                        if s == lengths[b] - 1:
-                            value = value + load(dh, b * units + u)
-                        store(z, r * PANEL + u - u0, value)
-                        prefetch(d_outputs, (line - ahead) * units + u)
-                        prefetch(outputs, (line - ahead) * units + u)
-                        prefetch(d_gates, (line - ahead) * units + u)
-                add_product(here, gradients, after + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
+                product(here, gradients, after + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
                 for r in range(here):
                     b = first + r0 + r
                     for u in range(u0, u0 + PANEL, LANES):
                         d = load(z, r * PANEL + u - u0)
+                        if s == lengths[b] - 1:
+                            d = d + load(dh, b * units + u)
                         if s < 0:
                             store(dh, b * units + u, d)
                             continue
@@ -116,6 +100,10 @@ def elman_backward(
                             store(d_gates, (b * b_line + s * t_line) * units + u, splat(ZERO))
                             continue
                         line = b * b_line + (lengths[b] - 1 - s if reverse else s) * t_line
+                        d = d + load(d_outputs, line * units + u)
+                        prefetch(d_outputs, (line - ahead) * units + u)
+                        prefetch(outputs, (line - ahead) * units + u)
+                        prefetch(d_gates, (line - ahead) * units + u)
                         out = load(outputs, line * units + u)
                         if activation == TANH:
                             d = d * (one - out * out)

@@ -13,9 +13,11 @@ from chekhov.recurrent.matrices import (
     PANEL,
     ROWS,
     Projection,
+    arranged,
     by_rows,
     column_panels,
     flat,
+    fresh_lines,
     pad,
     row_panels,
     up,
@@ -47,9 +49,9 @@ class ElmanSequence(torch.autograd.Function):
         b_line, t_line = (1, B) if time_first else (T, 1)
         dtype, units = torch.bfloat16 if bf16 else torch.float32, up(H, PANEL)
         projection = Projection(xs, W, 1, units, PANEL, bf16=bf16)
-        U_padded = take(1, units, units, dtype=dtype).copy_(pad(U.view(1, H, H), 1, units, units))
+        U_padded = arranged([(U, units)], 1, units, dtype)
         h_last = pad(h.float(), B, units).clone()
-        outputs, previous = (take(*xs.shape[:2], units, dtype=dtype) for _ in range(2))
+        outputs, previous = take(*xs.shape[:2], units, dtype=dtype), fresh_lines(B * T, units, dtype)
         ends = torch.full((B,), T) if lengths is None else lengths
         panels, bias = column_panels(U_padded, PANEL), pad(b.float(), units)
         arrays = [flat(a) for a in (projection.forward(), bias, panels, h_last, outputs, previous)]
@@ -76,7 +78,7 @@ class ElmanSequence(torch.autograd.Function):
         T, (b_line, t_line) = xs.numel() // (B * I), ctx.strides
         d_outputs = pad(gradients[0].to(outputs.dtype), *xs.shape[:2], units)
         dh = pad(gradients[1].float(), B, units).clone()
-        d_gates = take(B * T, units, dtype=outputs.dtype)
+        d_gates = fresh_lines(B * T, units, outputs.dtype)
         d_bias = torch.zeros(up(B, ROWS) // ROWS, units)
         arrays = [flat(a) for a in (row_panels(U_padded, PANEL), outputs, d_outputs, d_gates, d_bias, dh)]
         options = ctx.reverse, CODES[ctx.activation]
@@ -86,6 +88,6 @@ class ElmanSequence(torch.autograd.Function):
 
         by_rows(part, B)
         dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None
-        sides = [projection.lines, previous.view(B * T, units)]
+        sides = [projection.lines, previous]
         dW, dU = weight_gradients(d_gates, sides, [I, H], 1, H, PANEL)
         return (dx, dh[:, :H], dW, dU, d_bias.sum(0)[:H], None, None, None, None, None)

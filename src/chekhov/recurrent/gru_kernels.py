@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import kernel, prefetch
-from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, add_product, rows_at_once
+from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, product, rows_at_once
 from chekhov.kernels.tile_kernels import tiles_off, tiles_on
 from chekhov.kernels.vector_kernels import LANES, copy, first_lanes, load, sigmoid, splat, store, tanh
 
@@ -37,22 +37,9 @@ def gru_forward(
         for u0 in range(0, units, PANEL):
             for r0 in range(0, rows, at_once):
                 here = min(at_once, rows - r0)
-                for r in range(here):
-                    b = first + r0 + r
-                    line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
-                    at = line * G + 3 * u0
-                    for i in range(0, 2 * PANEL, LANES):
-                        store(z, r * THREE + i, load(gates, at + i) + load(bias, 3 * u0 + i))
-                    for i in range(0, PANEL, LANES):
-                        store(z, r * THREE + 2 * PANEL + i, load(inner_bias, u0 + i))
-                        prefetch(outputs, (line + ahead) * units + u0 + i)
-                        prefetch(previous, (line + ahead) * units + u0 + i)
-                        prefetch(inner, (line + ahead) * units + u0 + i)
-                    for i in range(0, THREE, LANES):
-                        prefetch(gates, at + i + ahead * G)
                 for gate in range(3):
                     panel = (u0 // PANEL * 3 + gate) * PANEL * units
-                    add_product(here, hidden, now + r0 * width, width, panels, panel, units, z, gate * PANEL, THREE)
+                    product(here, hidden, now + r0 * width, width, panels, panel, units, z, gate * PANEL, THREE)
                 for r in range(here):
                     b = first + r0 + r
                     for i in range(0, PANEL, LANES):
@@ -66,17 +53,24 @@ def gru_forward(
                             continue
                         line = b * b_line + (lengths[b] - 1 - s if reverse else s) * t_line
                         at = line * G + 3 * u0 + i
-                        reset = sigmoid(load(z, r * THREE + i))
-                        update = sigmoid(load(z, r * THREE + PANEL + i))
-                        product = load(z, r * THREE + 2 * PANEL + i)
-                        n = tanh(load(gates, at + 2 * PANEL) + load(bias, 3 * u0 + 2 * PANEL + i) + reset * product)
+                        reset = load(z, r * THREE + i) + load(gates, at) + load(bias, 3 * u0 + i)
+                        update = load(z, r * THREE + PANEL + i) + load(gates, at + PANEL)
+                        reset = sigmoid(reset)
+                        update = sigmoid(update + load(bias, 3 * u0 + PANEL + i))
+                        shown = load(z, r * THREE + 2 * PANEL + i) + load(inner_bias, u)
+                        n = tanh(load(gates, at + 2 * PANEL) + load(bias, 3 * u0 + 2 * PANEL + i) + reset * shown)
+                        for gate in range(0, THREE, PANEL):
+                            prefetch(gates, at + gate + ahead * G)
+                        prefetch(outputs, (line + ahead) * units + u)
+                        prefetch(previous, (line + ahead) * units + u)
+                        prefetch(inner, (line + ahead) * units + u)
                         new = n + update * (load(h, b * units + u) - n)
                         if u + LANES > H:  # 0 in what was filled up, lest 0 times infinity spread from there
                             new = first_lanes(new, H - u)
                         store(gates, at, reset)
                         store(gates, at + PANEL, update)
                         store(gates, at + 2 * PANEL, n)
-                        store(inner, line * units + u, product)
+                        store(inner, line * units + u, shown)
                         store(h, b * units + u, new)
                         store(outputs, line * units + u, new)
                         copy(hidden, now + own, previous, line * units + u)
@@ -106,27 +100,12 @@ def gru_backward(
         for u0 in range(0, units, PANEL):
             for r0 in range(0, rows, at_once):
                 here = min(at_once, rows - r0)
-                for r in range(here):
-                    b = first + r0 + r
-                    line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
-                    for i in range(0, PANEL, LANES):
-                        value = load(dh, b * units + u0 + i)
-                        if s >= 0 and s < lengths[b]:
-                            value = value + load(d_outputs, line * units + u0 + i)
-                        store(z, r * PANEL + i, value)
-                        prefetch(d_outputs, (line - ahead) * units + u0 + i)
-                        prefetch(previous, (line - ahead) * units + u0 + i)
-                        prefetch(inner, (line - ahead) * units + u0 + i)
-                    for i in range(0, THREE, LANES):
-                        prefetch(gates, (line - ahead) * G + 3 * u0 + i)
-                        prefetch(d_gates, (line - ahead) * G + 3 * u0 + i)
-                        prefetch(d_inner, (line - ahead) * G + 3 * u0 + i)
-                add_product(here, gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
+                product(here, gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
                 for r in range(here):
                     b = first + r0 + r
                     for i in range(0, PANEL, LANES):
                         u = u0 + i
-                        d_hidden = load(z, r * PANEL + i)
+                        d_hidden = load(z, r * PANEL + i) + load(dh, b * units + u)
                         if s < 0:
                             store(dh, b * units + u, d_hidden)
                             continue
@@ -137,6 +116,14 @@ def gru_backward(
                                 store(d_gates, at + gate, splat(ZERO))
                                 store(d_inner, at + gate, splat(ZERO))
                             continue
+                        d_hidden = d_hidden + load(d_outputs, line * units + u)
+                        prefetch(d_outputs, (line - ahead) * units + u)
+                        prefetch(previous, (line - ahead) * units + u)
+                        prefetch(inner, (line - ahead) * units + u)
+                        for gate in range(0, THREE, PANEL):
+                            prefetch(gates, at + gate - ahead * G)
+                            prefetch(d_gates, at + gate - ahead * G)
+                            prefetch(d_inner, at + gate - ahead * G)
                         reset = load(gates, at)
                         update = load(gates, at + PANEL)
                         n = load(gates, at + 2 * PANEL)

@@ -13,9 +13,11 @@ from chekhov.recurrent.matrices import (
     PANEL,
     ROWS,
     Projection,
+    arranged,
     by_rows,
     column_panels,
     flat,
+    fresh_lines,
     interleave,
     pad,
     row_panels,
@@ -51,9 +53,10 @@ class GRUSequence(torch.autograd.Function):
         inner_bias = pad(b_hh[2 * H :].float(), units)
         projection = Projection(xs, W, 3, units, PANEL, bf16=bf16)
         gates = projection.forward()
-        U_padded = take(3, units, units, dtype=dtype).copy_(pad(U.view(3, H, H), 3, units, units))
+        U_padded = arranged([(U, units)], 3, units, dtype)
         h_last = pad(h.float(), B, units).clone()
-        outputs, previous, inner = (take(*xs.shape[:2], units, dtype=dtype) for _ in range(3))
+        outputs, inner = (take(*xs.shape[:2], units, dtype=dtype) for _ in range(2))
+        previous = fresh_lines(B * T, units, dtype)
         ends = torch.full((B,), T) if lengths is None else lengths
         panels = column_panels(U_padded, PANEL)
         arrays = [flat(a) for a in (gates, bias, inner_bias, panels, h_last, outputs, previous, inner)]
@@ -78,7 +81,7 @@ class GRUSequence(torch.autograd.Function):
         T, (b_line, t_line) = xs.numel() // (B * I), ctx.strides
         d_outputs = pad(gradients[0].to(gates.dtype), *xs.shape[:2], units)
         dh = pad(gradients[1].float(), B, units).clone()
-        d_gates, d_inner = (take(*gates.shape, dtype=gates.dtype) for _ in range(2))
+        d_gates, d_inner = (fresh_lines(B * T, 3 * units, gates.dtype) for _ in range(2))
         d_bias, d_inner_bias = (torch.zeros(up(B, ROWS) // ROWS, gates_of * units) for gates_of in (3, 1))
         panels = row_panels(U_padded, PANEL)
         arrays = [
@@ -91,7 +94,7 @@ class GRUSequence(torch.autograd.Function):
         by_rows(part, B)
         dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None
         (dW,) = weight_gradients(d_gates, [projection.lines], [I], 3, H, PANEL)
-        (dU,) = weight_gradients(d_inner, [previous.view(B * T, units)], [H], 3, H, PANEL)
+        (dU,) = weight_gradients(d_inner, [previous], [H], 3, H, PANEL)
         db = separate(d_bias.sum(0), 3, H, PANEL, 1).view(-1)
         db_hh = torch.cat([db[: 2 * H], d_inner_bias.sum(0)[:H]])
         return (dx, dh[:, :H], dW, dU, db, db_hh, None, None, None, None)

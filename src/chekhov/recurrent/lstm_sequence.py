@@ -17,6 +17,7 @@ from chekhov.recurrent.matrices import (
     by_rows,
     column_panels,
     flat,
+    fresh_lines,
     interleave,
     pad,
     row_panels,
@@ -49,24 +50,26 @@ class LSTMSequence(torch.autograd.Function):
         dtype = torch.bfloat16 if bf16 else torch.float32
         units = up(H, PANEL if bf16 else LANES)
         bias = interleave(pad(b.view(4, H), 4, units), LANES).reshape(-1).float()
-        projection = Projection(xs, W, 4, units, LANES, bf16=bf16)
-        gates = projection.forward()
-        U_padded = take(4, units, units, dtype=dtype).copy_(pad(U.view(4, H, H), 4, units, units))
+        projection = Projection(xs, W, 4, units, LANES, bf16=bf16, U=U)
+        gates, weights = projection.forward(), projection.recurrent
         h_last, c_last = (pad(state.float(), B, units).clone() for state in (h, c))
         c_start = c_last.clone()
         cells, outputs = take(B * T, units), take(*xs.shape[:2], units, dtype=dtype)
-        previous = take(B * T, units, dtype=dtype)
+        previous = fresh_lines(B * T, units, dtype)
         ends = torch.full((B,), T) if lengths is None else lengths
         arrays = [
-            flat(a) for a in (gates, bias, column_panels(U_padded, LANES), h_last, c_last, cells, outputs, previous)
+            flat(a) for a in (gates, bias, column_panels(weights, LANES), h_last, c_last, cells, outputs, previous)
         ]
+        inputs, width_x = flat(projection.lines), projection.inside
 
         def part(first: int, last: int) -> None:
-            lstm_kernels.lstm_forward(*arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, reverse)
+            lstm_kernels.lstm_forward(
+                inputs, width_x, *arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, reverse
+            )
 
         by_rows(part, B)
         ctx.save_for_backward(xs, h, c, W, U, b, ends)
-        ctx.kept = projection, U_padded, gates, cells, previous, c_start
+        ctx.kept = projection, gates, cells, previous, c_start
         ctx.reverse, ctx.strides = reverse, (b_line, t_line)
         return outputs[..., :H].contiguous(), h_last[:, :H].contiguous(), c_last[:, :H].contiguous()
 
@@ -76,23 +79,37 @@ class LSTMSequence(torch.autograd.Function):
         if torch.is_grad_enabled():  # the gradient is to be differentiated in its turn
             found = through_formula(lstm_formula, [xs, h, c, W, U, b], ends, ctx, gradients)
             return (*found, None, None, None, None)
-        projection, U_padded, gates, cells, previous, c_start = ctx.kept
-        (B, H), I, units = h.shape, xs.shape[2], U_padded.shape[1]
+        projection, gates, cells, previous, c_start = ctx.kept
+        (B, H), I, units = h.shape, xs.shape[2], cells.shape[1]
         T, (b_line, t_line) = xs.numel() // (B * I), ctx.strides
         d_outputs, dh, dc = gradients
         d_outputs = pad(d_outputs.to(gates.dtype), *xs.shape[:2], units)
         dh, dc = (pad(d.float(), B, units).clone() for d in (dh, dc))
-        d_gates = take(*gates.shape, dtype=gates.dtype)
+        d_gates = fresh_lines(B * T, 4 * units, gates.dtype)
         d_bias = torch.zeros(up(B, ROWS) // ROWS, 4 * units)
-        arrays = [
-            flat(a) for a in (gates, row_panels(U_padded, LANES), cells, c_start, d_outputs, d_gates, d_bias, dh, dc)
-        ]
+        d_inputs = take(*projection.lines.shape, dtype=gates.dtype) if projection.inside else d_gates
+        arrays = [flat(a) for a in (cells, c_start, d_outputs, d_gates, d_inputs, d_bias, dh, dc)]
+        panels = flat(row_panels(projection.recurrent, LANES))
 
         def part(first: int, last: int) -> None:
-            lstm_kernels.lstm_backward(*arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, ctx.reverse)
+            lstm_kernels.lstm_backward(
+                flat(gates),
+                panels,
+                projection.inside,
+                *arrays,
+                ends.numpy(),
+                T,
+                H,
+                units,
+                b_line,
+                t_line,
+                first,
+                last,
+                ctx.reverse,
+            )
 
         by_rows(part, B)
-        dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None
+        dx = projection.input_gradient(d_gates, d_inputs) if ctx.needs_input_grad[0] else None
         dW, dU = weight_gradients(d_gates, [projection.lines, previous], [I, H], 4, H, LANES)
         db = separate(d_bias.sum(0), 4, H, LANES, 1).view(-1)
         return (dx, dh[:, :H], dc[:, :H], dW, dU, db, None, None, None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chekhov.kernels import matmul_kernels, packing_kernels
+from chekhov.kernels import dispatch, matmul_kernels, packing_kernels, tile_kernels
 from chekhov.kernels.threads import in_threads
 from chekhov.recurrent.workspace import take
 
@@ -122,36 +123,113 @@ def line_panels(lines: Tensor) -> Tensor:
     return panels
 
 
-class Projection:
-    """W x of all steps at once, and its gradients: W (gates * H, I), xs (B, T, I) or (T, B, I); columns interleaved."""
+def bfloat_lines(lines: Tensor) -> Tensor:
+    """lines (N, K) in bfloat16, both up to multiples of 32: zeros behind. The same memory, if it is so already."""
+    N, K = lines.shape
+    if lines.dtype == torch.bfloat16 and N % PANEL == K % PANEL == 0 and lines.is_contiguous():
+        return lines.detach()
+    found = fresh_lines(N, up(K, PANEL))
+    found[:N, :K].copy_(lines)
+    found[:N, K:].zero_()
+    return found
 
-    def __init__(self, xs: Tensor, W: Tensor, gates: int, units: int, width: int, *, bf16: bool):
+
+def fresh_lines(N: int, K: int, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    """(N, K) that hold anything; of bfloat16, there are zeros in further rows up to a multiple of 32."""
+    if dtype == torch.float32:
+        return take(N, K)
+    found = take(up(N, PANEL), K, dtype=dtype)
+    found[N:].zero_()
+    return found
+
+
+def arranged(sides: list[tuple[Tensor, int]], gates: int, units: int, dtype: torch.dtype, width: int = 0) -> Tensor:
+    """Matrices (gates * H, K) of float32, each filled up with zeros to its number of columns, side by side: (gates,
+    units, columns), or, interleaved by ``width``, (gates * units, columns)."""
+    H, columns = len(sides[0][0]) // gates, sum(size for _, size in sides)
+    found = take(gates * units, columns, dtype=dtype)
+    if units != H:
+        found.zero_()
+    target, step = flat(found), width or units
+    for gate in range(gates):
+        for unit in range(0, H, step):
+            line, left = unit * gates + gate * step, 0
+            for W, size in sides:
+                place, rows = line * columns + left, min(step, H - unit)
+                packing_kernels.fill_rows(flat(W), gate * H + unit, rows, W.shape[1], target, place, columns, size)
+                left += size
+    return found if width else found.view(gates, units, columns)
+
+
+def sums_of_products(left: Tensor, rights: list[Tensor], sizes: list[int], gates: int, H: int, width: int) -> Any:
+    """left^T right for left (N, G), its columns interleaved, and one or two (N, K), all in bfloat16: its first ``size``
+    columns, (gates * H, size) in float32."""
+    N, G = left.shape
+    units = G // gates
+    first_units = np.arange(units).reshape(-1, 1, width)[:, :, ::LANES] + np.zeros((1, gates, 1), np.int64)
+    places = (first_units + np.arange(gates)[:, None] * H).reshape(-1)
+    rows = np.clip(H - first_units, 0, LANES).reshape(-1)
+    found = [take(gates * H, size) for size in sizes]
+    sides = [(flat(right), right.shape[1], size, flat(out)) for right, size, out in zip(rights, sizes, found)]
+    one, other = (*sides, (sides[0][0], 0, 0, sides[0][3]))[:2]
+    a = flat(left)
+
+    def part(first: int, last: int) -> None:
+        columns = first * PANEL, min(G, last * PANEL)
+        tile_kernels.sum_products(a, G, *columns, *one, *other, N, places, rows, False)
+
+    by_rows(part, G // PANEL)
+    return found
+
+
+INSIDE = 3 << 18  # bytes of weights that stay in a core's own cache
+
+
+class Projection:
+    """W x of all steps at once, and its gradients: W (gates * H, I), xs (B, T, I) or (T, B, I); columns interleaved.
+
+    ``inside``: how long a line of x is, if a kernel that has W and U at hand is to multiply by both in its steps; 0 if
+    not. ``recurrent`` is what it multiplies by, (gates, units, inside + units).
+    """
+
+    def __init__(
+        self, xs: Tensor, W: Tensor, gates: int, units: int, width: int, *, bf16: bool, U: Tensor | None = None
+    ):
         I, count = xs.shape[2], xs.shape[0] * xs.shape[1]
-        self.shape, self.gates, self.width, self.bf16 = xs.shape, gates, width, bf16
-        stacked = pad(W.view(gates, -1, I), gates, units, I if bf16 else up(I, LANES))
-        if bf16:
-            self.lines = xs.reshape(count, I).to(torch.bfloat16)
-            blocks = interleave(stacked, width)
-            self.W = take(gates * units, I, dtype=torch.bfloat16)
-            self.W.view(blocks.shape).copy_(blocks)
-        else:
-            self.lines, self.W = pad(xs.reshape(count, I), count, up(I, LANES)), stacked
+        self.shape, self.gates, self.units, self.width, self.bf16 = xs.shape, gates, units, width, bf16
+        lines, dtype = xs.reshape(count, I), torch.bfloat16 if bf16 else torch.float32
+        K = up(I, PANEL if bf16 else LANES)
+        self.lines = bfloat_lines(lines) if bf16 else pad(lines, count, K)
+        tiles = bf16 and dispatch.chosen().name == "amx" and U is not None
+        self.inside = K if tiles and gates * units * (K + units) * dtype.itemsize <= INSIDE else 0
+        if U is not None:
+            self.recurrent = arranged([(W, K), (U, units)] if self.inside else [(U, units)], gates, units, dtype)
+        if not self.inside:
+            self.W = arranged([(W, K)], gates, units, dtype, width if bf16 else 0)
 
     def forward(self) -> Tensor:
         """(B * T, gates * units)"""
+        if self.inside:
+            return take(len(self.lines), self.gates * self.units, dtype=torch.bfloat16)
         if self.bf16:
             return torch.mm(self.lines, self.W.t(), out=take(len(self.lines), len(self.W), dtype=torch.bfloat16))
-        return times_panels(self.lines, column_panels(self.W, self.width), self.gates * self.W.shape[1])
+        return times_panels(self.lines, column_panels(self.W, self.width), self.gates * self.units)
 
-    def input_gradient(self, d_gates: Tensor) -> Tensor:
-        count, I = len(d_gates), self.shape[2]
-        if self.bf16:
-            return torch.mm(d_gates, self.W, out=take(count, I, dtype=torch.bfloat16)).view(self.shape)
-        return times_panels(d_gates, row_panels(self.W, self.width), self.W.shape[2])[:, :I].reshape(self.shape)
+    def input_gradient(self, d_gates: Tensor, d_inputs: Tensor | None = None) -> Tensor:
+        count, I = math.prod(self.shape[:2]), self.shape[2]
+        if self.inside and d_inputs is not None:
+            found = d_inputs
+        elif self.bf16:
+            found = torch.mm(d_gates, self.W, out=take(len(d_gates), self.W.shape[1], dtype=torch.bfloat16))
+        else:
+            found = times_panels(d_gates, row_panels(self.W, self.width), self.W.shape[2])
+        return found[:count, :I].reshape(self.shape)
 
 
 def weight_gradients(d_gates: Tensor, sides: list[Tensor], sizes: list[int], gates: int, H: int, width: int) -> Any:
     """d_gates^T side for each side (lines, K): (gates * H, size), in float32."""
+    if d_gates.dtype == torch.bfloat16 and dispatch.chosen().name == "amx":
+        return sums_of_products(d_gates, sides, sizes, gates, H, width)
     if d_gates.dtype == torch.float32:
         turned_gates = turned(d_gates)
         found = [times_panels(turned_gates, line_panels(side), side.shape[1]) for side in sides]

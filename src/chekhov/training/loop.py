@@ -21,6 +21,7 @@ import torch
 
 from chekhov.batches.streams import Streams
 from chekhov.errors import TrainingError, UsageError, check_range
+from chekhov.recurrent.cross_entropy import linear_cross_entropy
 from chekhov.recurrent.language_model import RecurrentLM
 from chekhov.training.checkpoints import (
     Progress,
@@ -187,13 +188,18 @@ def run_loop(
 
 
 def warm_up(model: RecurrentLM, precision: str) -> None:
-    """One step of each cell in both precisions, so that no step of the run pays for compiling kernels."""
+    """One step of each cell in both precisions, and of the loss, so that none of the run's compiles kernels."""
     for module in model.stack.cells:
         cell: Any = module
         for bf16 in {False, precision == "bf16"}:  # validation is in float32
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 outputs, _ = cell.unroll(torch.zeros(1, 1, cell.input_size), cell.initial_state(1))
             torch.autograd.grad(outputs.float().sum(), list(cell.parameters()), allow_unused=True)
+    if precision == "bf16":
+        with torch.autocast("cpu", torch.bfloat16):
+            features = torch.zeros(1, model.stack.hidden_size)
+            loss = linear_cross_entropy(features, model.head.weight, model.head.bias, torch.zeros(1, dtype=torch.long))
+        torch.autograd.grad(loss, [model.head.weight])
 
 
 class _Run:

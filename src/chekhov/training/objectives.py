@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from chekhov.batches.streams import Batch
+from chekhov.recurrent.cross_entropy import linear_cross_entropy
 from chekhov.recurrent.language_model import RecurrentLM
 from chekhov.state import map_state
 
@@ -25,8 +25,7 @@ def next_token(model: RecurrentLM, precision: str) -> Objective:
         cells = model.stack.initial_state(len(inputs)) if batch.first or carry is None else carry
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             features, cells = model(inputs, cells)
-            logits = model.head(features)
-        loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+            loss = linear_cross_entropy(features.flatten(0, 1), model.head.weight, model.head.bias, targets.flatten())
         return loss, map_state(lambda tensor: tensor.detach().float(), cells)
 
     return objective
