@@ -24,7 +24,6 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from chekhov import nn
 from chekhov.batches.streams import Batch
 from chekhov.kernels import dispatch
-from chekhov.recurrent import elman, gru, lstm
 from chekhov.recurrent.language_model import RecurrentLM
 from chekhov.training.objectives import next_token
 from chekhov.training.optimisers import clip
@@ -90,40 +89,76 @@ def packed(rounds: int) -> None:
         report("LSTM packed, 57 % of H256 B32 T100", "bf16" if bf16 else "float32", *interleaved(pair, rounds))
 
 
-def training_step(kind: str, B: int, T: int, H: int, precision: str) -> Callable[[], None]:
-    """Embedding, cell, softmax, backward, clipping, AdamW: what `chekhov train` does."""
-    model = RecurrentLM(kind, 200, embedding_size=128, hidden_size=H)
+class Plain(torch.nn.Module):
+    """The same net as anybody would write it."""
+
+    def __init__(self, kind: str, V: int, E: int, H: int, layers: int, dropout: float):
+        super().__init__()
+        self.embedding, self.drop = torch.nn.Embedding(V, E), torch.nn.Dropout(dropout)
+        self.cells = getattr(torch.nn, kind)(E, H, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+        self.head = torch.nn.Linear(H, V)
+
+    def loss(self, inputs: torch.Tensor, targets: torch.Tensor, state: Any, bf16: bool) -> tuple[torch.Tensor, Any]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            outputs, state = self.cells(self.drop(self.embedding(inputs)), state)
+            logits = self.head(self.drop(outputs))
+        return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten()), state
+
+
+STEPS = {  # B, T, V, embedding, units, layers, dropout
+    "H256 B16 T64 V65": (16, 64, 65, 128, 256, 1, 0.0),
+    "H512 B8 T64 V200": (8, 64, 200, 128, 512, 1, 0.0),
+    "H256x2 B32 T128 V65": (32, 128, 65, 256, 256, 2, 0.0),
+    "H650x2 B20 T35 V10k": (20, 35, 10_000, 650, 650, 2, 0.5),
+}
+
+
+def step_of(model: Any, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
+    """Forward, backward, clipping and AdamW."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-    ids = np.random.default_rng(0).integers(3, 200, (B, T + 1))
-    objective, batch, carry = next_token(model, precision), Batch(ids[:, :-1].copy(), ids[:, 1:].copy(), False), None
 
     def step() -> None:
-        nonlocal carry
-        loss, carry = objective(batch, carry)
+        found = loss()
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        found.backward()
         clip(model, norm=1.0, value=None)
         optimiser.step()
 
     return step
 
 
+def training_steps(kind: str, sizes: tuple[Any, ...], bf16: bool) -> list[Callable[[], None]]:
+    """One of plain PyTorch, and one of `chekhov train`, carried state and all."""
+    B, T, V, E, H, layers, dropout = sizes
+    ids = np.random.default_rng(0).integers(3, V, (B, T + 1))
+    inputs, targets = ids[:, :-1].copy(), ids[:, 1:].copy()
+    plain = Plain(kind, V, E, H, layers, dropout)
+    cell = {"RNN": "elman"}.get(kind, kind.lower())
+    model = RecurrentLM(cell, V, embedding_size=E, hidden_size=H, num_layers=layers, dropout=dropout)
+    objective, batch = next_token(model, "bf16" if bf16 else "float32"), Batch(inputs, targets, False)
+    state: Any = None
+    carry: Any = None
+
+    def theirs() -> torch.Tensor:
+        nonlocal state
+        loss, state = plain.loss(torch.from_numpy(inputs), torch.from_numpy(targets), state, bf16)
+        state = tuple(s.detach().float() for s in state) if isinstance(state, tuple) else state.detach().float()
+        return loss
+
+    def ours() -> torch.Tensor:
+        nonlocal carry
+        loss, carry = objective(batch, carry)
+        return loss
+
+    return [step_of(plain, theirs), step_of(model, ours)]
+
+
 def steps(rounds: int) -> None:
-    for kind, module in (("lstm", lstm), ("gru", gru), ("elman", elman)):
-        runs_here = module.runs_here
-        for B, T, H in ((8, 64, 512), (16, 64, 256)):
-            for precision in ("float32", "bf16"):
-                step, twin = (training_step(kind, B, T, H, precision) for _ in range(2))
-
-                def by_torch(step: Callable[[], None] = step, module: Any = module) -> None:
-                    module.runs_here = lambda *_: False
-                    step()
-
-                def by_us(step: Callable[[], None] = twin, module: Any = module, here: Any = runs_here) -> None:
-                    module.runs_here = here
-                    step()
-
-                report(f"training step {kind} H{H} B{B} T{T}", precision, *interleaved([by_torch, by_us], rounds))
+    for kind in ("LSTM", "GRU", "RNN"):
+        for name, sizes in STEPS.items():
+            full, half = (interleaved(training_steps(kind, sizes, bf16), rounds) for bf16 in (False, True))
+            report(f"training step {kind} {name}", "float32", *full)
+            report(f"training step {kind} {name}", "bf16", *half)
 
 
 def peak(rounds: int) -> None:

@@ -117,6 +117,24 @@ def test_autocast_gives_bfloat16_near_float32(name: str) -> None:
         torch.testing.assert_close(other.float(), one.float(), atol=3e-2, rtol=0)
 
 
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
+def test_a_module_in_bf16_computes_as_under_autocast_and_gives_what_it_is_given(name: str) -> None:
+    module = getattr(nn, name)(8, 40, 2, precision="bf16")
+    plain = getattr(nn, name)(8, 40, 2)
+    plain.load_state_dict(module.state_dict())
+    xs = torch.randn(6, 5, 8)
+    outputs, states = module(xs)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected, _ = plain(xs)
+    assert outputs.dtype == (states[0] if name == "LSTM" else states).dtype == torch.float32
+    assert torch.equal(outputs, expected.float())
+    assert copy.deepcopy(module).precision == "bf16"
+    packed = module(pack_padded_sequence(xs, torch.tensor([6, 3, 2, 1, 1])))[0]
+    assert packed.data.dtype == torch.float32
+    with pytest.raises(ValueError, match="fp8"):
+        getattr(nn, name)(8, 40, precision="fp8")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_second_gradients(name: str) -> None:
     torch.manual_seed(0)

@@ -6,8 +6,8 @@
 
 Constructor, call, shapes, defaults, errors, names of the weights, ``PackedSequence``: all PyTorch's, since the classes
 are its own with another way to compute. What the kernels do not do (other devices and dtypes, ``proj_size``, what
-``docs/nn.md`` lists) PyTorch computes. Under ``torch.autocast("cpu", torch.bfloat16)`` they multiply in bfloat16, else
-in float32. The cells, single steps, are PyTorch's own.
+``docs/nn.md`` lists) PyTorch computes. Under ``torch.autocast("cpu", torch.bfloat16)``, or with ``precision="bf16"``,
+they multiply in bfloat16, else in float32. The cells, single steps, are PyTorch's own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from chekhov.recurrent.sequences import elman_sequence, gru_sequence, in_bf16, l
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
+PRECISIONS = ("float32", "bf16")
 States = tuple[Tensor, ...]  # each (layers * directions, B, H)
 Layer = Callable[..., tuple[Tensor, ...]]  # xs, states (B, H), weights, lengths, reverse -> outputs, states
 
@@ -124,35 +125,60 @@ def gru_layer(xs: Tensor, states: States, weights: list[Tensor], lengths: Tensor
     return gru_sequence(xs, states[0], weights[0], weights[1], b_ih, b_hh, lengths, **how)
 
 
-class LSTM(torch.nn.LSTM):
+class InPrecision:
+    """The argument ``precision`` of a module: "float32", or "bf16", which computes as under autocast and gives what its
+    input is. Raises ValueError for another one."""
+
+    precision = "float32"
+
+    def __init__(self, *arguments: Any, precision: str = "float32", **flags: Any):
+        super().__init__(*arguments, **flags)
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
+        self.precision = precision
+
+    def computed(self, input: Any, hx: Any) -> Any:
+        raise NotImplementedError
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        data = input.data if isinstance(input, PackedSequence) else input
+        if self.precision == "float32" or not isinstance(data, Tensor) or data.device.type != "cpu":
+            return self.computed(input, hx)
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs, states = self.computed(input, hx)
+        states = tuple(s.to(data.dtype) for s in states) if isinstance(states, tuple) else states.to(data.dtype)
+        return outputs.to(data.dtype), states
+
+
+class LSTM(InPrecision, torch.nn.LSTM):
     """`torch.nn.LSTM` on our kernels."""
 
-    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:
+    def computed(self, input: Any, hx: Any) -> Any:
         if isinstance(hx, (tuple, list)) and len(hx) != 2:
-            return super().forward(input, hx)
+            return torch.nn.LSTM.forward(self, input, hx)  # type: ignore[arg-type]
         batch = 0 if self.batch_first else 1
         alone = unbatched(self, input, hx)
         xs = input.unsqueeze(batch) if alone else input
         states = tuple(s.unsqueeze(1) for s in hx) if alone and hx is not None else hx
         wide = torch_is_faster(self.hidden_size) and not isinstance(input, PackedSequence)
         if wide or not fits(self, xs, states):
-            return super().forward(input, hx)
+            return torch.nn.LSTM.forward(self, input, hx)
         outputs, (h, c) = through_layers(self, lstm_layer, 2, xs, states)
         return (outputs.squeeze(batch), (h.squeeze(1), c.squeeze(1))) if alone else (outputs, (h, c))
 
 
-class GRU(torch.nn.GRU):
+class GRU(InPrecision, torch.nn.GRU):
     """`torch.nn.GRU` on our kernels."""
 
-    def forward(self, input: Any, hx: Tensor | None = None) -> Any:
-        return with_one_state(self, gru_layer, super().forward, input, hx)
+    def computed(self, input: Any, hx: Any) -> Any:
+        return with_one_state(self, gru_layer, torch.nn.GRU.forward, input, hx)
 
 
-class RNN(torch.nn.RNN):
+class RNN(InPrecision, torch.nn.RNN):
     """`torch.nn.RNN` on our kernels, with ``tanh`` or ``relu``."""
 
-    def forward(self, input: Any, hx: Tensor | None = None) -> Any:
-        return with_one_state(self, self._layer, super().forward, input, hx)
+    def computed(self, input: Any, hx: Any) -> Any:
+        return with_one_state(self, self._layer, torch.nn.RNN.forward, input, hx)
 
     def _layer(self, xs: Tensor, states: States, weights: list[Tensor], lengths: Tensor | None, **how: bool) -> States:
         b_ih, b_hh = bias_of(weights)
@@ -165,13 +191,13 @@ def with_one_state(
 ) -> Any:
     given = None if h is None else (h,)
     if given is not None and not isinstance(h, Tensor):
-        return otherwise(xs, h)
+        return otherwise(module, xs, h)
     batch = 0 if module.batch_first else 1
     alone = unbatched(module, xs, given)
     sequence = xs.unsqueeze(batch) if alone else xs
     states = tuple(s.unsqueeze(1) for s in given) if alone and given is not None else given
     if not fits(module, sequence, states):
-        return otherwise(xs, h)
+        return otherwise(module, xs, h)
     outputs, (last,) = through_layers(module, layer, 1, sequence, states)
     if isinstance(module, torch.nn.GRU):  # whose state PyTorch keeps in its dtype under autocast
         dtype = xs.data.dtype if given is None else given[0].dtype
