@@ -38,11 +38,14 @@ def by_formula() -> bool:
     return dispatch.wanted() == "reference"
 
 
+SCANS = ("mingru", "minlstm", "qrnn", "sru", "indrnn", "rglru")
+
+
 def kernels_of(cell: str, hidden_size: int, options: dict[str, object], precision: str) -> str:
     """What unrolls a cell of this kind on this machine: a name of `dispatch.PATHS`."""
     path = dispatch.chosen()
     ours = cell == "lstm" or (cell == "gru" and options.get("reset", "after") == "after")
-    ours = ours or (cell == "elman" and options.get("activation", "tanh") != "identity")
+    ours = ours or (cell == "elman" and options.get("activation", "tanh") != "identity") or cell in SCANS
     wide = cell == "lstm" and hidden_size > WIDEST_FLOAT32_LSTM and precision == "float32"
     fits = precision == "float32" or (path.bf16 and precision == "bf16")
     return path.name if not path.compiled or (ours and fits and not wide) else "torch"
@@ -76,3 +79,13 @@ def elman_sequence(
     from chekhov.recurrent.elman_sequence import ElmanSequence
 
     return ElmanSequence.apply(xs, h, W, U, b, lengths, reverse, in_bf16(), activation, time_first)
+
+
+def scan_sequence(
+    xs: Tensor, state: Tensor, W: Tensor, b: Tensor, vectors: Tensor, lengths: Tensor | None = None,
+    *, kind: str, reverse: bool = False, time_first: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """`scan_formula` by kernels; under autocast all but the state in bfloat16."""
+    from chekhov.recurrent.scan_sequence import ScanSequence
+
+    return ScanSequence.apply(xs, state, W, b, vectors, lengths, reverse, in_bf16(), kind, time_first)
