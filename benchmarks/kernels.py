@@ -1,6 +1,7 @@
 """The recurrent kernels beside torch.nn: one process, interleaved, CPU seconds, medians with quartiles.
 
-    python benchmarks/kernels.py                  two minutes
+    python benchmarks/kernels.py                  four minutes
+    python benchmarks/kernels.py --only scans     the cells without a recurrent product; or layers, packed, steps
     python benchmarks/kernels.py --rounds 31      steadier
     python benchmarks/kernels.py --peak           what the processor multiplies at most, and the kernels' share of it
 
@@ -24,8 +25,9 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from chekhov import nn
 from chekhov.batches.streams import Batch
 from chekhov.kernels import dispatch
-from chekhov.recurrent import elman, gru, lstm
+from chekhov.recurrent import elman, gru, lstm, scan
 from chekhov.recurrent.language_model import RecurrentLM
+from chekhov.recurrent.sequences import SCANS
 from chekhov.training.objectives import next_token
 from chekhov.training.optimisers import clip
 
@@ -90,9 +92,9 @@ def packed(rounds: int) -> None:
         report("LSTM packed, 57 % of H256 B32 T100", "bf16" if bf16 else "float32", *interleaved(pair, rounds))
 
 
-def training_step(kind: str, B: int, T: int, H: int, precision: str) -> Callable[[], None]:
+def training_step(kind: str, B: int, T: int, H: int, precision: str, **sizes: Any) -> Callable[[], None]:
     """Embedding, cell, softmax, backward, clipping, AdamW: what `chekhov train` does."""
-    model = RecurrentLM(kind, 200, embedding_size=128, hidden_size=H)
+    model = RecurrentLM(kind, 200, **{"embedding_size": 128, "hidden_size": H, **sizes})
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
     ids = np.random.default_rng(0).integers(3, 200, (B, T + 1))
     objective, batch, carry = next_token(model, precision), Batch(ids[:, :-1].copy(), ids[:, 1:].copy(), False), None
@@ -108,22 +110,45 @@ def training_step(kind: str, B: int, T: int, H: int, precision: str) -> Callable
     return step
 
 
+def by_torch(module: Any, step: Callable[[], None]) -> Callable[[], None]:
+    """The step with the kernels of ``module``'s cell left out."""
+
+    def run() -> None:
+        here, module.runs_here = module.runs_here, lambda *_: False
+        step()
+        module.runs_here = here
+
+    return run
+
+
 def steps(rounds: int) -> None:
-    for kind, module in (("lstm", lstm), ("gru", gru), ("elman", elman)):
-        runs_here = module.runs_here
+    before = {"cell_options": {"reset": "before"}}
+    nets: list[tuple[str, Any, dict[str, Any]]] = [("lstm", lstm, {}), ("gru", gru, {}), ("gru", gru, before)]
+    for kind, module, sizes in [*nets, ("elman", elman, {})]:
         for B, T, H in ((8, 64, 512), (16, 64, 256)):
             for precision in ("float32", "bf16"):
-                step, twin = (training_step(kind, B, T, H, precision) for _ in range(2))
+                step, twin = (training_step(kind, B, T, H, precision, **sizes) for _ in range(2))
+                name = f"training step {kind} H{H} B{B} T{T}" + (" before" if sizes else "")
+                report(name, precision, *interleaved([by_torch(module, twin), step], rounds))
 
-                def by_torch(step: Callable[[], None] = step, module: Any = module) -> None:
-                    module.runs_here = lambda *_: False
-                    step()
 
-                def by_us(step: Callable[[], None] = twin, module: Any = module, here: Any = runs_here) -> None:
-                    module.runs_here = here
-                    step()
+def scans(rounds: int) -> None:
+    """Two layers: a cell against itself in PyTorch, and against our LSTM with as many parameters."""
+    (B, T, H), two = (32, 128, 256), {"num_layers": 2, "embedding_size": 256}
+    for kind in SCANS:
+        wanted = RecurrentLM(kind, 200, hidden_size=H, **two).parameter_count
+        width = min(range(64, 512, 8), key=lambda h: abs(wanted - lstm_parameters(h, two)))
+        for precision in ("float32", "bf16"):
+            step, twin = (training_step(kind, B, T, H, precision, **two) for _ in range(2))
+            equal = training_step("lstm", B, T, width, precision, **two)
+            theirs, large, ours = interleaved([by_torch(scan, twin), equal, step], rounds)
+            report(f"training step {kind} H{H}x2 B{B} T{T}", precision, theirs, ours)
+            report(f"  against our LSTM H{width}x2", precision, large, ours)
 
-                report(f"training step {kind} H{H} B{B} T{T}", precision, *interleaved([by_torch, by_us], rounds))
+
+def lstm_parameters(H: int, sizes: dict[str, Any]) -> int:
+    with torch.device("meta"):
+        return RecurrentLM("lstm", 200, hidden_size=H, **sizes).parameter_count
 
 
 def peak(rounds: int) -> None:
@@ -147,10 +172,14 @@ def many_tiles(a: Any, panel: Any, out: Any, K: Any, times: Any) -> None:
         tile(a, 0, K + 32, panel, 0, K, out, 0, 32)
 
 
+PARTS = {"layers": layers, "packed": packed, "steps": steps, "scans": scans}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--peak", action="store_true")
+    parser.add_argument("--only", choices=PARTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     path = dispatch.chosen()
@@ -158,9 +187,9 @@ def main() -> None:
     if options.peak:
         peak(options.rounds)
     print(f"{'':<42}{'dtype':<9}{'torch':>11}{'ours':>11}  ratio (quartiles)")
-    layers(options.rounds)
-    packed(options.rounds)
-    steps(options.rounds)
+    for name, part in PARTS.items():
+        if options.only in (None, name):
+            part(options.rounds)
 
 
 if __name__ == "__main__":
