@@ -157,7 +157,8 @@ chekhov gradients --cells elman,gru,lstm --forget-bias 0,1,3 --distance 100 --pl
 
 The gradient of the state d steps back is the gradient here times the product of d Jacobians ds_t/ds_{{t-1}}. For the
 simple net each is diag(1 - h_t^2) W_hh: the table's *radius* and *sigma* are its spectral radius and its largest
-singular value. `--cells` takes any of `elman`, `relu`, `linear`, `gru`, `mingru`, `lstm`, `lstm-1997`, `window`.
+singular value. `--cells` takes any of `elman`, `relu`, `linear`, `gru`, `mingru`, `minlstm`, `qrnn`, `sru`, `indrnn`,
+`rglru`, `lstm`, `lstm-1997`, `window`.
 
 ## Forget gates
 

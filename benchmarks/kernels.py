@@ -1,6 +1,7 @@
 """The recurrent kernels beside torch.nn: one process, interleaved, CPU seconds, medians with quartiles.
 
-    python benchmarks/kernels.py                  two minutes
+    python benchmarks/kernels.py                  ten minutes
+    python benchmarks/kernels.py --only cells     the cells that PyTorch does not have; or layers, packed, steps
     python benchmarks/kernels.py --rounds 31      steadier
     python benchmarks/kernels.py --peak           what the processor multiplies at most, and the kernels' share of it
 
@@ -24,7 +25,9 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from chekhov import nn
 from chekhov.batches.streams import Batch
 from chekhov.kernels import dispatch
+from chekhov.recurrent import gru, scan
 from chekhov.recurrent.language_model import RecurrentLM
+from chekhov.recurrent.sequences import SCANS
 from chekhov.training.objectives import next_token
 from chekhov.training.optimisers import clip
 
@@ -127,38 +130,79 @@ def step_of(model: Any, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
     return step
 
 
-def training_steps(kind: str, sizes: tuple[Any, ...], bf16: bool) -> list[Callable[[], None]]:
-    """One of plain PyTorch, and one of `chekhov train`, carried state and all."""
+def plain_step(kind: str, sizes: tuple[Any, ...], bf16: bool) -> Callable[[], None]:
     B, T, V, E, H, layers, dropout = sizes
-    ids = np.random.default_rng(0).integers(3, V, (B, T + 1))
-    inputs, targets = ids[:, :-1].copy(), ids[:, 1:].copy()
-    plain = Plain(kind, V, E, H, layers, dropout)
-    cell = {"RNN": "elman"}.get(kind, kind.lower())
-    model = RecurrentLM(cell, V, embedding_size=E, hidden_size=H, num_layers=layers, dropout=dropout)
-    objective, batch = next_token(model, "bf16" if bf16 else "float32"), Batch(inputs, targets, False)
+    plain, ids = Plain(kind, V, E, H, layers, dropout), torch.randint(3, V, (B, T + 1))
     state: Any = None
-    carry: Any = None
 
-    def theirs() -> torch.Tensor:
+    def loss() -> torch.Tensor:
         nonlocal state
-        loss, state = plain.loss(torch.from_numpy(inputs), torch.from_numpy(targets), state, bf16)
+        found, state = plain.loss(ids[:, :-1], ids[:, 1:], state, bf16)
         state = tuple(s.detach().float() for s in state) if isinstance(state, tuple) else state.detach().float()
-        return loss
+        return found
 
-    def ours() -> torch.Tensor:
+    return step_of(plain, loss)
+
+
+def training_step(kind: str, sizes: tuple[Any, ...], bf16: bool, **options: Any) -> Callable[[], None]:
+    """What `chekhov train` does, carried state and all."""
+    B, T, V, E, H, layers, dropout = sizes
+    model = RecurrentLM(
+        kind, V, embedding_size=E, hidden_size=H, num_layers=layers, dropout=dropout, cell_options=options
+    )
+    ids = np.random.default_rng(0).integers(3, V, (B, T + 1))
+    objective = next_token(model, "bf16" if bf16 else "float32")
+    batch, carry = Batch(ids[:, :-1].copy(), ids[:, 1:].copy(), False), None
+
+    def loss() -> torch.Tensor:
         nonlocal carry
-        loss, carry = objective(batch, carry)
-        return loss
+        found, carry = objective(batch, carry)
+        return found
 
-    return [step_of(plain, theirs), step_of(model, ours)]
+    return step_of(model, loss)
 
 
 def steps(rounds: int) -> None:
-    for kind in ("LSTM", "GRU", "RNN"):
+    for kind, cell in (("LSTM", "lstm"), ("GRU", "gru"), ("RNN", "elman")):
         for name, sizes in STEPS.items():
-            full, half = (interleaved(training_steps(kind, sizes, bf16), rounds) for bf16 in (False, True))
-            report(f"training step {kind} {name}", "float32", *full)
-            report(f"training step {kind} {name}", "bf16", *half)
+            for bf16 in (False, True):
+                pair = [plain_step(kind, sizes, bf16), training_step(cell, sizes, bf16)]
+                report(f"training step {kind} {name}", "bf16" if bf16 else "float32", *interleaved(pair, rounds))
+
+
+def by_torch(module: Any, step: Callable[[], None]) -> Callable[[], None]:
+    """The step with the kernels of ``module``'s cell left out."""
+
+    def run() -> None:
+        here, module.runs_here = module.runs_here, lambda *_: False
+        step()
+        module.runs_here = here
+
+    return run
+
+
+def own_cells(rounds: int) -> None:
+    """Cells that PyTorch does not have: against themselves in PyTorch, and against our LSTM with as many parameters."""
+    name, sizes = "H256x2 B32 T128", (32, 128, 200, 256, 256, 2, 0.0)
+    for bf16 in (False, True):
+        step, twin = (training_step("gru", sizes, bf16, reset="before") for _ in range(2))
+        dtype = "bf16" if bf16 else "float32"
+        report(f"training step gru before {name}", dtype, *interleaved([by_torch(gru, twin), step], rounds))
+    for kind in SCANS:
+        wanted = parameters(kind, 256)
+        width = min(range(64, 512, 8), key=lambda h: abs(wanted - parameters("lstm", h)))
+        for bf16 in (False, True):
+            step, twin = (training_step(kind, sizes, bf16) for _ in range(2))
+            equal = training_step("lstm", (32, 128, 200, 256, width, 2, 0.0), bf16)
+            theirs, large, ours = interleaved([by_torch(scan, twin), equal, step], rounds)
+            dtype = "bf16" if bf16 else "float32"
+            report(f"training step {kind} {name}", dtype, theirs, ours)
+            report(f"  against our LSTM H{width}x2", dtype, large, ours)
+
+
+def parameters(kind: str, H: int) -> int:
+    with torch.device("meta"):
+        return RecurrentLM(kind, 200, embedding_size=256, hidden_size=H, num_layers=2).parameter_count
 
 
 def peak(rounds: int) -> None:
@@ -182,10 +226,14 @@ def many_tiles(a: Any, panel: Any, out: Any, K: Any, times: Any) -> None:
         tile(a, 0, K + 32, panel, 0, K, out, 0, 32)
 
 
+PARTS = {"layers": layers, "packed": packed, "steps": steps, "cells": own_cells}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--peak", action="store_true")
+    parser.add_argument("--only", choices=PARTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     path = dispatch.chosen()
@@ -193,9 +241,9 @@ def main() -> None:
     if options.peak:
         peak(options.rounds)
     print(f"{'':<42}{'dtype':<9}{'torch':>11}{'ours':>11}  ratio (quartiles)")
-    layers(options.rounds)
-    packed(options.rounds)
-    steps(options.rounds)
+    for name, part in PARTS.items():
+        if options.only in (None, name):
+            part(options.rounds)
 
 
 if __name__ == "__main__":

@@ -196,11 +196,13 @@ read before every text from a state of zeros.
 | `offsets` | (T, 2) | `text[begin:end]` in characters; -1 for `<s>`, `</s>` and what is spelt otherwise there |
 | `embedding` | (T, E) | what the first layer reads; none with one-hot input |
 | `layers.0.hidden_state` | (T, H) | the output of a layer |
-| `layers.0.cell_state` | (T, H) | LSTM |
-| `layers.0.input_gate`, `forget_gate`, `output_gate`, `candidate` | (T, H) | LSTM |
+| `layers.0.cell_state` | (T, H) | LSTM, QRNN, SRU |
+| `layers.0.input_gate`, `forget_gate`, `output_gate`, `candidate` | (T, H) | LSTM; of minLSTM and QRNN three |
 | `layers.0.reset_gate`, `update_gate`, `candidate` | (T, H) | GRU; of minGRU without a reset gate |
+| `layers.0.forget_gate`, `reset_gate`, `candidate` | (T, H) | SRU |
+| `layers.0.recurrence_gate`, `input_gate`, `decay`, `taken_in` | (T, H) | RG-LRU: a, and i times its input |
 | `layers.0.forget_gate_pre_activation`, ... | (T, H) | of each gate and candidate, before its sigmoid or tanh |
-| `layers.0.pre_activation` | (T, H) | Elman, fixed window |
+| `layers.0.pre_activation` | (T, H) | Elman, IndRNN, fixed window |
 | `features` | (T, H) | what the output layer reads: row t predicts token t + 1 |
 
 The metadata of the header hold `text`, `tokens` (JSON), `model` and `kind`. Every array comes from the cell's own step:

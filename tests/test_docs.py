@@ -22,7 +22,10 @@ VERBS = [
     *("classify", "demo", "doctor", "evaluate", "export", "generate", "gradients", "import", "info", "mix", "prune"),
     *("quantise", "rescore", "rifle", "score", "tag", "trace", "train", "verify"),
 ]
-KINDS = ["chain", "classifier", "elman", "gru", "lstm", "mingru", "ngram", "tagger", "window"]
+KINDS = [
+    *("chain", "classifier", "elman", "gru", "indrnn", "lstm", "mingru", "minlstm", "ngram", "qrnn", "rglru", "sru"),
+    *("tagger", "window"),
+]
 
 # Blocks that are not executed, by their first line, and why.
 NOT_EXECUTED = {

@@ -31,6 +31,7 @@ TRAIN = [
     *[("lstm", flag, value) for flag in ("--clip-value", "--momentum") for value in REAL],
     *[("lstm", flag, "guess") for flag in ("--size", "--optimiser", "--schedule")],
     ("elman", "--activation", "cube"),
+    ("indrnn", "--activation", "identity"),
     ("gru", "--reset", "never"),
     ("gru", "--update", "never"),
     ("window", "--width", "0"),

@@ -28,6 +28,11 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "gru of colah": ("gru", {"cell_options": {"reset": "before", "update": "replace"}}),
     "lstm": ("lstm", {}),
     "mingru": ("mingru", {}),
+    "minlstm": ("minlstm", {}),
+    "qrnn": ("qrnn", {}),
+    "sru": ("sru", {}),
+    "indrnn": ("indrnn", {"cell_options": {"activation": "tanh"}}),
+    "rglru": ("rglru", {}),
     "window": ("window", {"cell_options": {"width": 3}}),
 }
 EXTRAS = [{}, {"num_layers": 3, "residual": True}, {"embedding_size": 0}, {"embedding_size": 6, "tied": True}]
@@ -81,13 +86,24 @@ def test_the_states_follow_from_the_gates_and_these_from_what_stood_before_them(
         for name, value in a.items():
             if name.endswith("gate"):
                 np.testing.assert_allclose(value, sigmoid(a[f"{name}_pre_activation"]), atol=1e-6)
-            if name == "candidate" and kind != "mingru":
+            if name == "candidate" and kind not in ("mingru", "minlstm", "sru"):
                 np.testing.assert_allclose(value, np.tanh(a["candidate_pre_activation"]), atol=1e-6)
         h = a["hidden_state"]
         if kind == "lstm":
             cells = a["forget_gate"] * before(a["cell_state"]) + a["input_gate"] * a["candidate"]
             np.testing.assert_allclose(a["cell_state"], cells, atol=1e-6)
             expected = a["output_gate"] * np.tanh(a["cell_state"])
+        elif kind == "minlstm":
+            share = a["forget_gate"] / (a["forget_gate"] + a["input_gate"])
+            expected = share * before(h) + (1 - share) * a["candidate"]
+        elif kind in ("qrnn", "sru"):
+            cells = a["forget_gate"] * before(a["cell_state"]) + (1 - a["forget_gate"]) * a["candidate"]
+            np.testing.assert_allclose(a["cell_state"], cells, atol=1e-6)
+            if kind == "sru":
+                continue  # what it shows, its highway, is no gate; `test_scans` has it
+            expected = a["output_gate"] * a["cell_state"]
+        elif kind == "rglru":
+            expected = a["decay"] * before(h) + np.sqrt(1 - a["decay"] ** 2) * a["taken_in"]
         elif kind in ("gru", "mingru"):
             replaces = kind == "mingru" or options.get("cell_options", {}).get("update") == "replace"
             keep = 1 - a["update_gate"] if replaces else a["update_gate"]

@@ -15,10 +15,15 @@ from chekhov.recurrent.cell import Cell
 from chekhov.recurrent.convert import from_torch, negate_update_gate, to_torch
 from chekhov.recurrent.elman import Elman
 from chekhov.recurrent.gru import GRU
+from chekhov.recurrent.indrnn import IndRNN
 from chekhov.recurrent.language_model import CELLS, RecurrentLM
 from chekhov.recurrent.lstm import LSTM
 from chekhov.recurrent.mingru import MinGRU
+from chekhov.recurrent.minlstm import MinLSTM
+from chekhov.recurrent.qrnn import QRNN
+from chekhov.recurrent.rglru import RGLRU
 from chekhov.recurrent.scan import linear_scan
+from chekhov.recurrent.sru import SRU
 from chekhov.recurrent.stack import Stack
 from chekhov.recurrent.window import FixedWindow
 from chekhov.tasks.text_model import RECURRENT
@@ -34,6 +39,13 @@ FORMS: dict[str, Callable[[int, int], Cell]] = {
     "gru update replace": lambda i, h: GRU(i, h, update="replace"),
     "gru of colah": lambda i, h: GRU(i, h, reset="before", update="replace"),
     "mingru": MinGRU,
+    "minlstm": MinLSTM,
+    "qrnn": QRNN,
+    "sru": SRU,
+    "sru and rglru of as many inputs as units": lambda i, h: Stack([QRNN(i, h), SRU(h, h), RGLRU(h, h)]),
+    "indrnn": IndRNN,
+    "indrnn tanh": lambda i, h: IndRNN(i, h, activation="tanh"),
+    "rglru": RGLRU,
     "window 1": lambda i, h: FixedWindow(i, h, width=1),
     "window 3": lambda i, h: FixedWindow(i, h, width=3),
     "lstm": LSTM,

@@ -14,8 +14,9 @@ from chekhov.recurrent import workspace
 from chekhov.recurrent.cell import Cell
 from chekhov.recurrent.elman import Elman
 from chekhov.recurrent.elman_sequence import ElmanSequence
-from chekhov.recurrent.formulas import elman_formula, gru_formula
+from chekhov.recurrent.formulas import elman_formula, gru_before_formula, gru_formula
 from chekhov.recurrent.gru import GRU
+from chekhov.recurrent.gru_before_sequence import GRUBeforeSequence
 from chekhov.recurrent.gru_sequence import GRUSequence
 from chekhov.recurrent.lstm_sequence import LSTMSequence
 
@@ -64,6 +65,53 @@ def test_the_gru_equals_its_twin(shape: tuple[int, int, int, int], reverse: bool
 
 
 @pytest.mark.parametrize("bf16", BF16)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_gru_with_reset_before_equals_its_twin(shape: tuple[int, int, int, int], reverse: bool, bf16: bool) -> None:
+    B, T = shape[:2]
+    for lengths in (torch.full((B,), T), torch.randint(0, T + 1, (B,))):
+        for time_first in (False, True):
+
+            def apply(xs: Tensor, *rest: Tensor, ends: Tensor = lengths, time_first: bool = time_first) -> Any:
+                if not time_first:
+                    return GRUBeforeSequence.apply(xs, *rest, ends, reverse, bf16)
+                outputs, h = GRUBeforeSequence.apply(xs.transpose(0, 1), *rest, ends, reverse, bf16, True)
+                return outputs.transpose(0, 1), h
+
+            tensors = weights(3, 1, *shape)
+            twin, slopes = reference.gru_before, reference.gru_before_gradients
+            compare(apply, twin, slopes, tensors, lengths, bf16, reverse=reverse)
+
+
+def test_the_twin_of_reset_before_has_the_gradients_of_its_own_formula() -> None:
+    tensors = [t.requires_grad_() for t in weights(3, 1, 3, 5, 4, 6)]
+    lengths, mixes = torch.tensor([5, 0, 3]), [torch.randn(3, 5, 6).double(), torch.randn(3, 6).double()]
+    found = gru_before_formula(*tensors, lengths, reverse=True)
+    slope = torch.autograd.grad(found, tensors, mixes)
+    plain = [t.detach().numpy() for t in tensors]
+    expected = reference.gru_before_gradients(*plain, lengths.numpy(), *(m.numpy() for m in mixes), reverse=True)
+    for one, other in zip(slope, expected):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+    short = [t[:, :3] if place == 0 else t for place, t in enumerate(tensors)]
+    assert torch.autograd.gradcheck(lambda *given: gru_before_formula(*given, lengths.clamp(max=3)), short)
+
+
+def test_rows_of_the_gru_with_reset_before_depend_neither_on_their_batch_nor_on_the_threads() -> None:
+    xs, h, *rest = (t.float() for t in weights(3, 1, 37, 4, 12, 40))
+    whole = GRUBeforeSequence.apply(xs, h, *rest, None, False, False)
+    for first, last in [(0, 1), (3, 5), (0, 15), (7, 23), (20, 37)]:
+        for one, other in zip(GRUBeforeSequence.apply(xs[first:last], h[first:last], *rest, None, False, False), whole):
+            assert torch.equal(one, other[first:last])
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        for one, other in zip(GRUBeforeSequence.apply(xs, h, *rest, None, False, False), whole):
+            assert torch.equal(one, other)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("bf16", BF16)
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_elman_net_equals_its_twin(shape: tuple[int, int, int, int], activation: str, bf16: bool) -> None:
@@ -83,8 +131,12 @@ def test_the_elman_net_equals_its_twin(shape: tuple[int, int, int, int], activat
 
 @pytest.mark.parametrize(
     ("apply", "formula", "gates", "vectors"),
-    [(GRUSequence.apply, gru_formula, 3, 2), (ElmanSequence.apply, elman_formula, 1, 1)],
-    ids=["gru", "elman"],
+    [
+        (GRUSequence.apply, gru_formula, 3, 2),
+        (GRUBeforeSequence.apply, gru_before_formula, 3, 1),
+        (ElmanSequence.apply, elman_formula, 1, 1),
+    ],
+    ids=["gru", "gru before", "elman"],
 )
 def test_gradients_can_be_differentiated(apply: Any, formula: Any, gates: int, vectors: int) -> None:
     torch.manual_seed(0)
@@ -116,6 +168,7 @@ def test_nothing_is_written_beside_the_arrays(bf16: bool, monkeypatch: pytest.Mo
         lengths = torch.from_numpy(rng.integers(0, T + 1, B))
         for apply, gates, vectors, rest in (
             (GRUSequence.apply, 3, 2, ()),
+            (GRUBeforeSequence.apply, 3, 1, ()),
             (ElmanSequence.apply, 1, 1, ("tanh",)),
             (lambda x, h, *w: LSTMSequence.apply(x, h, h, *w), 4, 1, ()),
         ):
@@ -134,11 +187,12 @@ def test_nothing_is_written_beside_the_arrays(bf16: bool, monkeypatch: pytest.Mo
         lambda: GRU(5, 20),
         lambda: GRU(5, 20, update="replace"),
         lambda: GRU(5, 20, reset="before"),
+        lambda: GRU(5, 20, reset="before", update="replace"),
         lambda: Elman(5, 20),
         lambda: Elman(5, 20, activation="relu"),
         lambda: Elman(5, 20, activation="sigmoid", bias=False),
     ],
-    ids=["gru", "replace", "before", "tanh", "relu", "sigmoid"],
+    ids=["gru", "replace", "before", "colah", "tanh", "relu", "sigmoid"],
 )
 def test_the_cells_unroll_to_their_steps(cell: Any) -> None:
     torch.manual_seed(0)

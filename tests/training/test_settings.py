@@ -12,6 +12,7 @@ import torch
 
 import chekhov
 from chekhov.errors import ModelError, UsageError
+from chekhov.tasks.text_model import RECURRENT
 from chekhov.training import memory
 from chekhov.training.loop import Plan
 from chekhov.training.optimisers import clip, make_optimiser
@@ -79,7 +80,7 @@ def test_the_rate_falls_after_a_validation_that_was_no_better(source: Path, tmp_
     assert [record["learning_rate"] for record in records] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("kind", ["window", "elman", "gru", "mingru", "lstm"])
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_going_on_from_a_model_begins_where_it_stood(kind: str, source: Path, tmp_path: Path) -> None:
     first = chekhov.train(kind, source, out=tmp_path / "a", **{**TINY, "epochs": 12})
     other = tmp_path / "other.txt"

@@ -21,7 +21,11 @@ SHOWN = 10  # predictions of a model without states
 def gradients(
     models: Annotated[list[str] | None, typer.Argument(metavar="DIR...", help="Trained models, instead.")] = None,
     cells: Annotated[
-        str, typer.Option(help="elman, relu, linear, gru, mingru, lstm, lstm-1997, window: fresh ones, by commas.")
+        str,
+        typer.Option(
+            help="elman, relu, linear, gru, mingru, minlstm, qrnn, sru, indrnn, rglru, lstm, lstm-1997, "
+            "window: fresh ones, by commas."
+        ),
     ] = "elman,gru,lstm",
     distance: Annotated[int, typer.Option(help="Steps back from the loss.")] = 100,
     hidden_size: Annotated[int, typer.Option(help="Units of each cell.")] = 64,

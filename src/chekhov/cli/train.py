@@ -231,6 +231,31 @@ def mingru() -> None:
 
 
 @net
+def minlstm() -> None:
+    """A minLSTM: forget and input gate look at the input alone. Give it layers, and --residual."""
+
+
+@net
+def qrnn() -> None:
+    """A quasi-recurrent net: gates see this token and the one before. Give it layers."""
+
+
+@net
+def sru() -> None:
+    """A simple recurrent unit: each unit's gates see its own state, and x has a way past it. Give it layers."""
+
+
+@net
+def indrnn(activation: Annotated[str, typer.Option(help="relu, tanh or sigmoid.")] = "relu") -> None:
+    """An independently recurrent net: h = f(W x + u * h), each unit sees its own past only. Give it layers."""
+
+
+@net
+def rglru() -> None:
+    """A real-gated linear recurrent unit, Griffin's. Give it layers, and --residual."""
+
+
+@net
 def lstm() -> None:
     """A long short-term memory network."""
 

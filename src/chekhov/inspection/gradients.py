@@ -101,8 +101,8 @@ def cell_gradients(name: str, cell: Cell, xs: Tensor, *, seed: int = 0) -> Gradi
         keep_gates(cell, xs[:, t], states[-2], gates)
     generator = torch.Generator().manual_seed(seed)
     v = torch.randn(B, cell.hidden_size, generator=generator, dtype=torch.float64)
-    last = next(part for name, part in parts(states[-1]) if name.endswith("h"))
-    target = last if last.shape == output.shape else output  # of a window the state is no output
+    last = next((part for name, part in parts(states[-1]) if name.endswith("h")), None)
+    target = output if last is None or last.shape != output.shape else last  # of some cells the state is no output
     ((v / v.norm(dim=1, keepdim=True)) * target).sum().backward()
     radii, singular_values, products = jacobians(cell, xs[:1], [select_first(state) for state in states])
     values = {gate: torch.cat(own).numpy().ravel() for gate, own in gates.items()}

@@ -28,7 +28,7 @@ MOST_BYTES = 2 << 30
 BLOCK = 256  # rows of the output layer at once
 CLOSED, OPEN = 0.1, 0.9  # a sigmoid gate is as good as shut below, as good as open above
 FLAT = 0.9  # where tanh hardly changes any more
-SIGMOIDS = ("input_gate", "forget_gate", "output_gate", "reset_gate", "update_gate")
+SIGMOIDS = ("input_gate", "forget_gate", "output_gate", "reset_gate", "update_gate", "recurrence_gate")
 
 
 @dataclass(frozen=True)

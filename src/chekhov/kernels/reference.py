@@ -117,6 +117,47 @@ def gru_gradients(
     return d_xs, dh, dW, dU, db, db_hh
 
 
+def gru_before(
+    xs: Array, h0: Array, W: Array, U: Array, b: Array, lengths: Any, *, reverse: bool = False
+) -> tuple[Array, Array]:
+    """As `gru` with one vector b (3H), but n = tanh(W x + b + U (r h))."""
+    outputs, h, H = np.zeros((*xs.shape[:2], h0.shape[1])), h0.copy(), h0.shape[1]
+    for row in range(len(xs)):
+        for t in order(row, lengths, reverse=reverse):
+            (x_r, x_z, x_n), (h_r, h_z) = np.split(W @ xs[row, t] + b, 3), np.split(U[: 2 * H] @ h[row], 2)
+            z, n = sigmoid(x_z + h_z), np.tanh(x_n + U[2 * H :] @ (sigmoid(x_r + h_r) * h[row]))
+            outputs[row, t] = h[row] = z * h[row] + (1 - z) * n
+    return outputs, h
+
+
+def gru_before_gradients(
+    xs: Array, h0: Array, W: Array, U: Array, b: Array, lengths: Any, d_outputs: Array, dh: Array,
+    *, reverse: bool = False,
+) -> tuple[Array, ...]:  # fmt: skip
+    """The gradients of xs, h0, W, U, b, given those of outputs and of the last h."""
+    d_xs, dh, H = np.zeros_like(xs), dh.copy(), h0.shape[1]
+    dW, dU, db = (np.zeros_like(array) for array in (W, U, b))
+    for row in range(len(xs)):
+        h, steps = h0[row], []
+        for t in order(row, lengths, reverse=reverse):
+            (x_r, x_z, x_n), (h_r, h_z) = np.split(W @ xs[row, t] + b, 3), np.split(U[: 2 * H] @ h, 2)
+            r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
+            n = np.tanh(x_n + U[2 * H :] @ (r * h))
+            steps.append((t, h, r, z, n))
+            h = z * h + (1 - z) * n
+        for t, h, r, z, n in reversed(steps):
+            d_hidden = dh[row] + d_outputs[row, t]
+            d_n, d_z = d_hidden * (1 - z) * (1 - n**2), d_hidden * (h - n) * z * (1 - z)
+            d_kept = U[2 * H :].T @ d_n
+            d_two = np.concatenate([d_kept * h * r * (1 - r), d_z])
+            d = np.concatenate([d_two, d_n])
+            dW += np.outer(d, xs[row, t])
+            dU += np.concatenate([np.outer(d_two, h), np.outer(d_n, r * h)])
+            db += d
+            d_xs[row, t], dh[row] = W.T @ d, d_hidden * z + d_kept * r + U[: 2 * H].T @ d_two
+    return d_xs, dh, dW, dU, db
+
+
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": np.tanh,
     "relu": lambda x: x * (x > 0),

@@ -218,16 +218,20 @@ def reciprocal(context: Any, value: Any) -> Any:
     return v16(value), code
 
 
+def first_floats(builder: Any, floats: Any, size: Any) -> Any:
+    lanes = ir.Constant(WORDS, list(range(LANES)))
+    one = builder.insert_element(ir.Constant(WORDS, ir.Undefined), size, I32(0))
+    inside = builder.icmp_signed("<", lanes, builder.shuffle_vector(one, one, splat_word(0)))
+    return builder.select(inside, floats, ir.Constant(FLOATS, [0.0] * LANES))
+
+
 @intrinsic
 def first_lanes(context: Any, value: Any, count: Any) -> Any:
     """The first ``count`` numbers, and 0 in the places behind them, even of what is not finite."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         size = context.cast(builder, arguments[1], signature.args[1], types.int32)
-        lanes = ir.Constant(WORDS, list(range(LANES)))
-        one = builder.insert_element(ir.Constant(WORDS, ir.Undefined), size, I32(0))
-        inside = builder.icmp_signed("<", lanes, builder.shuffle_vector(one, one, splat_word(0)))
-        return builder.select(inside, arguments[0], ir.Constant(FLOATS, [0.0] * LANES))
+        return first_floats(builder, arguments[0], size)
 
     return v16(value, count), code
 
@@ -312,3 +316,27 @@ def tanh(x):
     """(1 - e^-2x) / (1 + e^-2x), within 2e-7 in absolute terms."""
     e = power_of_two(x * splat(-TWICE_LOG2_E))
     return (splat(ONE) - e) * reciprocal(splat(ONE) + e)
+
+
+@intrinsic
+def square_root(context: Any, value: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(FLOATS, [FLOATS]), "llvm.sqrt.v16f32")
+        return builder.call(function, arguments)
+
+    return v16(value), code
+
+
+@numba.njit(inline="always")
+def one_minus_power_of_two(y):
+    """1 - 2^y, y in [-120, 0], without cancellation near 0: 1 - 2^n - 2^n (2^f - 1)."""
+    y = clamp(y, splat(LIMIT))
+    shifted = y + splat(ROUNDING)
+    f = y - (shifted - splat(ROUNDING))
+    p = fma(splat(E6), f, splat(E5))
+    p = fma(p, f, splat(E4))
+    p = fma(p, f, splat(E3))
+    p = fma(p, f, splat(E2))
+    p = fma(p, f, splat(E1))
+    power = scale_by_power(splat(ONE), shifted)
+    return splat(ONE) - power - power * (p * f)

@@ -67,6 +67,21 @@ def gru_formula(
     return over_time(step, xs, (h,), lengths, reverse)
 
 
+def gru_before_formula(
+    xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None, *, reverse: bool = False
+) -> States:
+    """As `gru_formula`, but r multiplies h, and b (3H) is the sum of both vectors."""
+    U_two, U_n = U.split([2 * h.shape[1], h.shape[1]])
+
+    def step(x: Tensor, states: States) -> States:
+        (h,) = states
+        (x_r, x_z, x_n), (h_r, h_z) = (x @ W.t() + b).chunk(3, dim=1), (h @ U_two.t()).chunk(2, dim=1)
+        n = torch.tanh(x_n + (torch.sigmoid(x_r + h_r) * h) @ U_n.t())
+        return (n + torch.sigmoid(x_z + h_z) * (h - n),)
+
+    return over_time(step, xs, (h,), lengths, reverse)
+
+
 def elman_formula(
     xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
     *, reverse: bool = False, activation: str = "tanh",

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from chekhov.errors import UsageError
 from chekhov.recurrent.cell import Cell
-from chekhov.recurrent.sequences import by_formula, gru_sequence, runs_here
+from chekhov.recurrent.sequences import by_formula, gru_before_sequence, gru_sequence, runs_here
 from chekhov.recurrent.weights import TorchCell
 
 RESETS, UPDATES = ("after", "before"), ("keep", "replace")
@@ -23,8 +23,7 @@ class GRU(TorchCell):
         h'   = (1 - z) * h + z * n                       update="replace": z is what comes; colah, Chung et al. 2014
 
     The two meanings of z are one function: `GRU` of the one with the weights of z negated is that of the other. The
-    state is h (B, H); gates in PyTorch's order r, z, n. Without a flag it is ``nn.GRU``. With
-    reset="before" it runs at the speed of `step`.
+    state is h (B, H); gates in PyTorch's order r, z, n. Without a flag it is ``nn.GRU``.
     """
 
     def __init__(
@@ -67,15 +66,17 @@ class GRU(TorchCell):
         return {"reset_gate": r, "update_gate": z, "candidate": n, **before, "hidden_state": h}, h
 
     def unroll(self, xs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        if self.reset == "before" or by_formula():
+        if by_formula():
             return Cell.unroll(self, xs, state)
         W, U, b, b_hh = self.parameters_by_letter()
         if runs_here(xs, W):
             if self.update == "replace":  # sigmoid(-z) is what stays
                 sign = torch.ones(3, 1).index_fill(0, torch.tensor(1), -1.0).expand(3, self.hidden_size).reshape(-1)
                 W, U, b, b_hh = W * sign[:, None], U * sign[:, None], b * sign, b_hh * sign
+            if self.reset == "before":
+                return gru_before_sequence(xs, state, W, U, b + b_hh)
             return gru_sequence(xs, state, W, U, b, b_hh)
-        if self.update == "replace":
+        if self.reset == "before" or self.update == "replace":
             return Cell.unroll(self, xs, state)
         outputs, last = self.weights(xs, state[None].contiguous())
         return outputs, last[0]

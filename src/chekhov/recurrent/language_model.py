@@ -20,8 +20,13 @@ from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.recurrent.cell import Cell
 from chekhov.recurrent.elman import Elman
 from chekhov.recurrent.gru import GRU
+from chekhov.recurrent.indrnn import IndRNN
 from chekhov.recurrent.lstm import LSTM
 from chekhov.recurrent.mingru import MinGRU
+from chekhov.recurrent.minlstm import MinLSTM
+from chekhov.recurrent.qrnn import QRNN
+from chekhov.recurrent.rglru import RGLRU
+from chekhov.recurrent.sru import SRU
 from chekhov.recurrent.stack import Stack
 from chekhov.recurrent.window import FixedWindow
 from chekhov.state import map_state
@@ -32,6 +37,11 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "elman": Elman,
     "gru": GRU,
     "mingru": MinGRU,
+    "minlstm": MinLSTM,
+    "qrnn": QRNN,
+    "sru": SRU,
+    "indrnn": IndRNN,
+    "rglru": RGLRU,
     "lstm": LSTM,
 }
 MAX_LOGITS = 1 << 24  # floats of one block of logits: 64 MiB

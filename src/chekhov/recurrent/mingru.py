@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from chekhov.recurrent.cell import Cell
-from chekhov.recurrent.scan import linear_scan
+from chekhov.recurrent.scan import ScanCell
 
 
-class MinGRU(Cell):
+class MinGRU(ScanCell):
     r"""minGRU (Feng, Tung, Ahmed, Bengio & Hajimirsadeghi 2024, "Were RNNs all we needed?", section 3.1).
 
         z  = sigmoid(W_z x + b_z)         update gate
@@ -20,31 +19,15 @@ class MinGRU(Cell):
     state is h (B, H). Biases of z start at -1, so that a new unit remembers a few steps.
     """
 
+    kind = "mingru"
+
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__()
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.projection = nn.Linear(input_size, 2 * hidden_size)  # z, n
-        with torch.no_grad():
-            self.projection.bias.zero_()
-            self.projection.bias[:hidden_size] = -1.0
-
-    def initial_state(self, batch_size: int) -> Tensor:
-        return self.projection.weight.new_zeros(batch_size, self.hidden_size)
-
-    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.trace_step(x, state)[1]
-        return h, h
+        self.hold(input_size, hidden_size, gates=2)  # z, n
+        self.fill_bias(0, -1.0)
 
     def trace_step(self, x: Tensor, state: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        a_z, n = self.projection(x).chunk(2, dim=-1)
+        a_z, n = self.gates(x)
         z = torch.sigmoid(a_z)
         h = (1 - z) * state + z * n
         return {"update_gate": z, "candidate": n, "update_gate_pre_activation": a_z, "hidden_state": h}, h
-
-    def unroll(self, xs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        if xs.shape[1] == 0:
-            return xs.new_zeros(len(xs), 0, self.hidden_size), state
-        z, n = self.projection(xs).chunk(2, dim=-1)
-        z = torch.sigmoid(z)
-        outputs = linear_scan(1 - z, z * n, state)
-        return outputs, outputs[:, -1]

@@ -38,11 +38,13 @@ def by_formula() -> bool:
     return dispatch.wanted() == "reference"
 
 
+SCANS = ("mingru", "minlstm", "qrnn", "sru", "indrnn", "rglru")
+
+
 def kernels_of(cell: str, hidden_size: int, options: dict[str, object], precision: str) -> str:
     """What unrolls a cell of this kind on this machine: a name of `dispatch.PATHS`."""
     path = dispatch.chosen()
-    ours = cell == "lstm" or (cell == "gru" and options.get("reset", "after") == "after")
-    ours = ours or (cell == "elman" and options.get("activation", "tanh") != "identity")
+    ours = cell in ("lstm", "gru", *SCANS) or (cell == "elman" and options.get("activation", "tanh") != "identity")
     wide = cell == "lstm" and hidden_size > WIDEST_FLOAT32_LSTM and precision == "float32"
     fits = precision == "float32" or (path.bf16 and precision == "bf16")
     return path.name if not path.compiled or (ours and fits and not wide) else "torch"
@@ -68,6 +70,16 @@ def gru_sequence(
     return GRUSequence.apply(xs, h, W, U, b, b_hh, lengths, reverse, in_bf16(), time_first)
 
 
+def gru_before_sequence(
+    xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
+    *, reverse: bool = False, time_first: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """`gru_before_formula` by kernels, in bfloat16 under autocast."""
+    from chekhov.recurrent.gru_before_sequence import GRUBeforeSequence
+
+    return GRUBeforeSequence.apply(xs, h, W, U, b, lengths, reverse, in_bf16(), time_first)
+
+
 def elman_sequence(
     xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
     *, reverse: bool = False, time_first: bool = False, activation: str = "tanh",
@@ -76,3 +88,13 @@ def elman_sequence(
     from chekhov.recurrent.elman_sequence import ElmanSequence
 
     return ElmanSequence.apply(xs, h, W, U, b, lengths, reverse, in_bf16(), activation, time_first)
+
+
+def scan_sequence(
+    xs: Tensor, state: Tensor, W: Tensor, b: Tensor, vectors: Tensor, lengths: Tensor | None = None,
+    *, kind: str, reverse: bool = False, time_first: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """`scan_formula` by kernels; under autocast all but the state in bfloat16."""
+    from chekhov.recurrent.scan_sequence import ScanSequence
+
+    return ScanSequence.apply(xs, state, W, b, vectors, lengths, reverse, in_bf16(), kind, time_first)

@@ -14,6 +14,11 @@ KINDS = {
     "elman": "A simple recurrent (Elman) language model",
     "gru": "A gated recurrent unit language model",
     "mingru": "A minGRU language model",
+    "minlstm": "A minLSTM language model",
+    "qrnn": "A quasi-recurrent (QRNN) language model",
+    "sru": "A simple recurrent unit (SRU) language model",
+    "indrnn": "An independently recurrent (IndRNN) language model",
+    "rglru": "A real-gated linear recurrent unit (RG-LRU) language model",
     "lstm": "A long short-term memory language model",
     "mixture": "A mixture of language models, weights fitted by EM",
 }

@@ -28,7 +28,10 @@ SIZES = {
     "large": {"hidden_size": 512, "embedding_size": 256, "num_layers": 2},
 }
 LEARNING_RATES = {
-    "adamw": {"lstm": 8e-3, "gru": 8e-3, "elman": 8e-3, "mingru": 8e-3, "window": 4e-3},
+    "adamw": {
+        **{"lstm": 8e-3, "gru": 8e-3, "elman": 8e-3, "window": 4e-3},
+        **{"mingru": 8e-3, "minlstm": 8e-3, "qrnn": 8e-3, "sru": 8e-3, "indrnn": 8e-3, "rglru": 8e-3},
+    },
 }
 
 

@@ -21,7 +21,18 @@ from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json
 from chekhov.tokens.vocabulary import RESERVED
 from chekhov.types import EOS, UNK, Arrays, LanguageModel
 
-RECURRENT = ("window", "elman", "gru", "mingru", "lstm")  # the keys of recurrent.language_model.CELLS
+RECURRENT = (
+    "window",
+    "elman",
+    "gru",
+    "mingru",
+    "minlstm",
+    "qrnn",
+    "sru",
+    "indrnn",
+    "rglru",
+    "lstm",
+)  # keys of recurrent.language_model.CELLS
 
 LABELLERS = {"tagger": "tag", "classifier": "classify"}  # and the verbs of theirs
 

@@ -10,7 +10,10 @@ from chekhov.training.machine import free_bytes
 COPIES = 6  # of the weights: themselves, gradient, two moments of AdamW, the best so far, and one while it is saved
 BASE = 400 << 20  # PyTorch itself
 LOGITS = 3  # of a token: themselves, their softmax, their gradient
-UNITS = {"lstm": 10, "gru": 8, "elman": 3, "mingru": 8, "window": 2}  # floats of a unit and step that backward needs
+UNITS = {  # floats of a unit and step that backward needs
+    **{"lstm": 10, "gru": 8, "elman": 3, "window": 2},
+    **{"mingru": 8, "minlstm": 10, "qrnn": 10, "sru": 12, "indrnn": 4, "rglru": 10},
+}
 
 
 def estimate_bytes(kind: str, parameters: int, vocab_size: int, sizes: dict[str, Any], window_tokens: int) -> int:
