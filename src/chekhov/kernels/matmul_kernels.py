@@ -14,7 +14,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from chekhov.kernels.jit import Kernel, inlined, kernel
-from chekhov.kernels.tile_kernels import TILE_ROWS, first_tiles_16, first_tiles_32, in_tiles
+from chekhov.kernels.tile_kernels import TILE_ROWS, first_tiles_16, first_tiles_32, in_tiles, tiles_16, tiles_32
 from chekhov.kernels.vector_kernels import (
     F32,
     FLOATS,
@@ -179,6 +179,20 @@ def product(rows, a, a0, a_row, panels, panel, K, out, o, o_row):
         first_8(a, a0, a_row, panels, panel, K, out, o, o_row)
     else:
         first_4(a, a0, a_row, panels, panel, K, out, o, o_row)
+
+
+@inlined
+def add_product(rows, a, a0, a_row, panels, panel, K, out, o, o_row):
+    """`product`, added to what is in ``out``."""
+    if in_tiles(panels):
+        if rows > TILE_ROWS:
+            tiles_32(a, a0, a_row, panels, panel, K, out, o, o + TILE_ROWS * o_row, o_row)
+        else:
+            tiles_16(a, a0, a_row, panels, panel, K, out, o, o, o_row)
+    elif rows > 4:
+        tile_8(a, a0, a_row, panels, panel, K, out, o, o_row)
+    else:
+        tile_4(a, a0, a_row, panels, panel, K, out, o, o_row)
 
 
 DEPTH, HEIGHT = 256, 128  # of k and of rows at once: 32 KiB of a panel in the first cache, 128 KiB of a in the second

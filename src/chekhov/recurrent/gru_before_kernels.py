@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import kernel, prefetch
-from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, tile_4, tile_8
+from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, add_product, product, rows_at_once
+from chekhov.kernels.tile_kernels import tiles_off, tiles_on
 from chekhov.kernels.vector_kernels import LANES, copy, first_lanes, load, sigmoid, splat, store, tanh
 
 TWO, THREE = 2 * PANEL, 3 * PANEL  # a block of units: 32 of each gate
@@ -18,20 +19,22 @@ def gru_before_forward(
     gates, bias, panels, h, outputs, previous, inner, lengths, T, H, units, b_line, t_line, first, last, reverse
 ):
     """``gates``: in, W x of every step; out, r, z and n. ``inner``: r h, which U of n multiplies."""
+    tiles_on()
     rows = last - first
+    at_once = rows_at_once(panels)
     G = 3 * units
     width = units + APART
-    buffer = (rows + ROWS - 1) // ROWS * ROWS * width
+    buffer = (rows + at_once - 1) // at_once * at_once * width
     hidden, shown = np.zeros(buffer, panels.dtype), np.zeros(buffer, panels.dtype)  # h, and r h
-    z = np.zeros(ROWS * TWO, np.float32)
+    z = np.zeros(at_once * TWO, np.float32)
     ahead = -t_line if reverse else t_line  # what the next step will read is asked for
     for r in range(rows):
         for u in range(0, units, LANES):
             store(hidden, r * width + u, load(h, (first + r) * units + u))
     for s in range(T):
         for u0 in range(0, units, PANEL):
-            for r0 in range(0, rows, ROWS):
-                here = min(ROWS, rows - r0)
+            for r0 in range(0, rows, at_once):
+                here = min(at_once, rows - r0)
                 for r in range(here):
                     b = first + r0 + r
                     line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
@@ -42,10 +45,7 @@ def gru_before_forward(
                         prefetch(gates, at + i + ahead * G)
                 for gate in range(2):
                     panel = (u0 // PANEL * 3 + gate) * PANEL * units
-                    if here > 4:
-                        tile_8(hidden, r0 * width, width, panels, panel, units, z, gate * PANEL, TWO)
-                    else:
-                        tile_4(hidden, r0 * width, width, panels, panel, units, z, gate * PANEL, TWO)
+                    add_product(here, hidden, r0 * width, width, panels, panel, units, z, gate * PANEL, TWO)
                 for r in range(here):
                     b = first + r0 + r
                     if s >= lengths[b]:
@@ -62,8 +62,8 @@ def gru_before_forward(
                         store(shown, (r0 + r) * width + u, kept)
         for u0 in range(0, units, PANEL):
             panel = (u0 // PANEL * 3 + 2) * PANEL * units
-            for r0 in range(0, rows, ROWS):
-                here = min(ROWS, rows - r0)
+            for r0 in range(0, rows, at_once):
+                here = min(at_once, rows - r0)
                 for r in range(here):
                     b = first + r0 + r
                     line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
@@ -73,10 +73,7 @@ def gru_before_forward(
                         prefetch(outputs, (line + ahead) * units + u0 + i)
                         prefetch(previous, (line + ahead) * units + u0 + i)
                         prefetch(inner, (line + ahead) * units + u0 + i)
-                if here > 4:
-                    tile_8(shown, r0 * width, width, panels, panel, units, z, 0, TWO)
-                else:
-                    tile_4(shown, r0 * width, width, panels, panel, units, z, 0, TWO)
+                add_product(here, shown, r0 * width, width, panels, panel, units, z, 0, TWO)
                 for r in range(here):
                     b = first + r0 + r
                     for i in range(0, PANEL, LANES):
@@ -101,6 +98,7 @@ def gru_before_forward(
                         copy(hidden, own, previous, line * units + u)
                         copy(shown, own, inner, line * units + u)
                         store(hidden, own, new)
+    tiles_off()
 
 
 @kernel
@@ -111,20 +109,22 @@ def gru_before_backward(
     """``panels`` are those of U of r and z, ``inner_panels`` those of n. ``d_gates``: the gradient of W x; ``d_two``:
     that of r and z alone, ``d_inner``: of n alone. ``dh`` (B, units): the gradient of the last state, in, and of the
     first, out. Biases: sums of every 8 rows."""
+    tiles_on()
     rows = last - first
+    at_once = rows_at_once(panels)
     G, D = 3 * units, 2 * units
     width, inner_width = D + APART, units + APART
-    blocks = (rows + ROWS - 1) // ROWS * ROWS
+    blocks = (rows + at_once - 1) // at_once * at_once
     buffer = blocks * width
     gradients, slopes = np.zeros(2 * buffer, panels.dtype), np.zeros(blocks * inner_width, panels.dtype)
-    z = np.zeros(ROWS * PANEL, np.float32)
+    z = np.zeros(at_once * PANEL, np.float32)
     one = splat(ONE)
     ahead = -t_line if reverse else t_line
     for s in range(T - 1, -2, -1):  # -1: the gradient of the first state
         now, after = s % 2 * buffer, (1 - s % 2) * buffer
         for u0 in range(0, units, PANEL):  # n and z
-            for r0 in range(0, rows, ROWS):
-                here = min(ROWS, rows - r0)
+            for r0 in range(0, rows, at_once):
+                here = min(at_once, rows - r0)
                 for r in range(here):
                     b = first + r0 + r
                     line = b * b_line + (lengths[b] - 1 - s if reverse and s < lengths[b] else s) * t_line
@@ -141,10 +141,7 @@ def gru_before_backward(
                         prefetch(d_gates, (line - ahead) * G + 3 * u0 + i)
                     for i in range(0, TWO, LANES):
                         prefetch(d_two, (line - ahead) * D + 2 * u0 + i)
-                if here > 4:
-                    tile_8(gradients, after + r0 * width, width, panels, u0 * D, D, z, 0, PANEL)
-                else:
-                    tile_4(gradients, after + r0 * width, width, panels, u0 * D, D, z, 0, PANEL)
+                add_product(here, gradients, after + r0 * width, width, panels, u0 * D, D, z, 0, PANEL)
                 for r in range(here):
                     b = first + r0 + r
                     for i in range(0, PANEL, LANES):
@@ -176,20 +173,15 @@ def gru_before_backward(
                         store(d_gates, at + TWO, d_n)
                         store(d_two, line * D + 2 * u0 + PANEL + i, d_update)
                         store(d_inner, line * units + u, d_n)
-                        block = (first + r0) // ROWS * G + 3 * u0 + i
+                        block = b // ROWS * G + 3 * u0 + i
                         store(d_bias, block + PANEL, load(d_bias, block + PANEL) + d_update)
                         store(d_bias, block + TWO, load(d_bias, block + TWO) + d_n)
         if s < 0:
             continue
         for u0 in range(0, units, PANEL):  # r, through the product of n
-            for r0 in range(0, rows, ROWS):
-                here = min(ROWS, rows - r0)
-                for i in range(0, here * PANEL, LANES):
-                    store(z, i, splat(ZERO))
-                if here > 4:
-                    tile_8(slopes, r0 * inner_width, inner_width, inner_panels, u0 * units, units, z, 0, PANEL)
-                else:
-                    tile_4(slopes, r0 * inner_width, inner_width, inner_panels, u0 * units, units, z, 0, PANEL)
+            for r0 in range(0, rows, at_once):
+                here = min(at_once, rows - r0)
+                product(here, slopes, r0 * inner_width, inner_width, inner_panels, u0 * units, units, z, 0, PANEL)
                 for r in range(here):
                     b = first + r0 + r
                     if s >= lengths[b]:
@@ -206,5 +198,6 @@ def gru_before_backward(
                         store(gradients, now + (r0 + r) * width + 2 * u0 + i, d_reset)
                         store(d_gates, at, d_reset)
                         store(d_two, line * D + 2 * u0 + i, d_reset)
-                        block = (first + r0) // ROWS * G + 3 * u0 + i
+                        block = b // ROWS * G + 3 * u0 + i
                         store(d_bias, block, load(d_bias, block) + d_reset)
+    tiles_off()

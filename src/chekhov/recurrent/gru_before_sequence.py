@@ -13,9 +13,11 @@ from chekhov.recurrent.matrices import (
     PANEL,
     ROWS,
     Projection,
+    arranged,
     by_rows,
     column_panels,
     flat,
+    fresh_lines,
     interleave,
     pad,
     row_panels,
@@ -48,9 +50,10 @@ class GRUBeforeSequence(torch.autograd.Function):
         bias = interleave(pad(b.view(3, H), 3, units), PANEL).reshape(-1).float()
         projection = Projection(xs, W, 3, units, PANEL, bf16=bf16)
         gates = projection.forward()
-        U_padded = take(3, units, units, dtype=dtype).copy_(pad(U.view(3, H, H), 3, units, units))
+        U_padded = arranged([(U, units)], 3, units, dtype)
         h_last = pad(h.float(), B, units).clone()
-        outputs, previous, inner = (take(*xs.shape[:2], units, dtype=dtype) for _ in range(3))
+        outputs = take(*xs.shape[:2], units, dtype=dtype)
+        previous, inner = (fresh_lines(B * T, units, dtype) for _ in range(2))
         ends = torch.full((B,), T) if lengths is None else lengths
         panels = column_panels(U_padded, PANEL)
         arrays = [flat(a) for a in (gates, bias, panels, h_last, outputs, previous, inner)]
@@ -72,10 +75,10 @@ class GRUBeforeSequence(torch.autograd.Function):
             return (*through_formula(gru_before_formula, inputs, ends, ctx, gradients), None, None, None, None)
         xs, h = inputs[:2]
         projection, U_padded, gates, previous, inner = ctx.kept
-        (B, H), I, lines, units = h.shape, xs.shape[2], len(gates), U_padded.shape[1]
+        (B, H), I, units = h.shape, xs.shape[2], U_padded.shape[1]
         d_outputs = pad(gradients[0].to(gates.dtype), *xs.shape[:2], units)
         dh = pad(gradients[1].float(), B, units).clone()
-        d_gates, d_two, d_inner = (take(lines, count * units, dtype=gates.dtype) for count in (3, 2, 1))
+        d_gates, d_two, d_inner = (fresh_lines(B * ctx.sizes[0], count * units, gates.dtype) for count in (3, 2, 1))
         d_bias = torch.zeros(up(B, ROWS) // ROWS, 3 * units)
         panels, inner_panels = row_panels(U_padded[:2], PANEL), row_panels(U_padded[2:], PANEL)
         arrays = [
@@ -89,7 +92,7 @@ class GRUBeforeSequence(torch.autograd.Function):
         by_rows(part, B)
         dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None
         (dW,) = weight_gradients(d_gates, [projection.lines], [I], 3, H, PANEL)
-        (dU_two,) = weight_gradients(d_two, [previous.view(lines, units)], [H], 2, H, PANEL)
-        (dU_inner,) = weight_gradients(d_inner, [inner.view(lines, units)], [H], 1, H, PANEL)
+        (dU_two,) = weight_gradients(d_two, [previous], [H], 2, H, PANEL)
+        (dU_inner,) = weight_gradients(d_inner, [inner], [H], 1, H, PANEL)
         db = separate(d_bias.sum(0), 3, H, PANEL, 1).view(-1)
         return (dx, dh[:, :H], dW, torch.cat([dU_two, dU_inner]), db, None, None, None, None)
