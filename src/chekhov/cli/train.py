@@ -136,6 +136,12 @@ def options_of_every_net(
     tied: Annotated[bool, typer.Option("--tied", help="The output matrix is the embedding.")] = False,
     residual: Annotated[bool, typer.Option("--residual", help="Add to each layer's output what it was given.")] = False,
     dropout: Annotated[float, typer.Option(help="Of embeddings, between layers and before the softmax.")] = 0.0,
+    locked_dropout: Annotated[
+        bool, typer.Option("--locked-dropout", help="The same units of a row at every step of a window.")
+    ] = False,
+    weight_drop: Annotated[
+        float, typer.Option(help="Dropout of the recurrent weights themselves, of elman, gru and lstm.")
+    ] = 0.0,
     batch_size: Annotated[int, typer.Option(help="Rows into which the text is cut.")] = 16,
     sequence_length: Annotated[int, typer.Option(help="Window of truncated BPTT, in tokens.")] = 64,
     epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,

@@ -49,5 +49,5 @@ class Elman(TorchCell):
             return elman_sequence(xs, state, W, U, b + b_hh, activation=self.activation)
         if self.activation == "sigmoid":
             return Cell.unroll(self, xs, state)
-        outputs, last = self.weights(xs, state[None].contiguous())
+        outputs, last = self.by_torch(xs, state[None].contiguous())
         return outputs, last[0]

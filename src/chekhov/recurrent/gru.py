@@ -78,5 +78,5 @@ class GRU(TorchCell):
             return gru_sequence(xs, state, W, U, b, b_hh)
         if self.reset == "before" or self.update == "replace":
             return Cell.unroll(self, xs, state)
-        outputs, last = self.weights(xs, state[None].contiguous())
+        outputs, last = self.by_torch(xs, state[None].contiguous())
         return outputs, last[0]

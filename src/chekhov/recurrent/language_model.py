@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.recurrent.cell import Cell
+from chekhov.recurrent.dropout import dropout
 from chekhov.recurrent.elman import Elman
 from chekhov.recurrent.gru import GRU
 from chekhov.recurrent.indrnn import IndRNN
@@ -28,6 +30,7 @@ from chekhov.recurrent.qrnn import QRNN
 from chekhov.recurrent.rglru import RGLRU
 from chekhov.recurrent.sru import SRU
 from chekhov.recurrent.stack import Stack
+from chekhov.recurrent.weights import TorchCell, weights_dropped
 from chekhov.recurrent.window import FixedWindow
 from chekhov.state import map_state
 from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
@@ -44,6 +47,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "rglru": RGLRU,
     "lstm": LSTM,
 }
+WITH_MATRIX = ("elman", "gru", "lstm")
 MAX_LOGITS = 1 << 24  # floats of one block of logits: 64 MiB
 
 
@@ -56,7 +60,9 @@ class RecurrentLM(nn.Module):
     """``cell_options`` are the keyword arguments of the cell. ``embedding_size`` 0 feeds one-hot vectors.
 
     ``tied``: the output matrix is the embedding (Press & Wolf 2017; Inan, Khosravi & Socher 2017), so that both have
-    the hidden size. Raises `UsageError` for a size out of range.
+    the hidden size. ``dropout`` is that of embeddings, between layers and before the softmax; ``locked_dropout``: it
+    takes the same units of a row at every step; ``weight_drop``: dropout of the recurrent matrices' weights.
+    Raises `UsageError` for a size out of range, or weights to drop where the cell has no recurrent matrix.
     """
 
     def __init__(
@@ -68,6 +74,8 @@ class RecurrentLM(nn.Module):
         hidden_size: int = 256,
         num_layers: int = 1,
         dropout: float = 0.0,
+        locked_dropout: bool = False,
+        weight_drop: float = 0.0,
         tied: bool = False,
         residual: bool = False,
         cell_options: dict[str, Any] | None = None,
@@ -81,12 +89,17 @@ class RecurrentLM(nn.Module):
             check_range(name, size, 1, high)
         check_range("embedding_size", embedding_size, 0, 1 << 14)
         check_range("dropout", dropout, 0.0, 0.99)
+        check_range("weight_drop", weight_drop, 0.0, 0.99)
         self.cell, self.vocab_size, self.dropout = cell, vocab_size, dropout
         self.tied, self.cell_options = tied, cell_options or {}
         self.embedding = nn.Embedding(vocab_size, embedding_size) if embedding_size else None  # unit variance
         widths = [embedding_size or vocab_size] + [hidden_size] * num_layers
         cells = [CELLS[cell](i, h, **self.cell_options) for i, h in itertools.pairwise(widths)]
-        self.stack = Stack(cells, dropout, residual=residual)
+        self.locked_dropout, self.weight_drop = locked_dropout, weight_drop
+        if weight_drop and not isinstance(cells[0], TorchCell):
+            mend = f"leave it out, or train one of {', '.join(WITH_MATRIX)}"
+            raise UsageError("E-TRAIN-019", f"{cell} has no recurrent matrix to drop weights of", mend=mend)
+        self.stack = Stack(cells, dropout, residual=residual, locked=locked_dropout)
         self.head = nn.Linear(hidden_size, vocab_size)
         nn.init.zeros_(self.head.bias)
         if tied:
@@ -104,9 +117,13 @@ class RecurrentLM(nn.Module):
 
     def forward(self, ids: Tensor, cells: Any) -> tuple[Tensor, Any]:
         """ids (B, T) -> features (B, T, H), the stack's state after them."""
-        x = F.dropout(self.embed(ids), self.dropout, self.training)
-        features, cells = self.stack.unroll(x, cells)
-        return F.dropout(features, self.dropout, self.training), cells
+        share = self.weight_drop if self.training else 0.0
+        with weights_dropped(self.stack.cells, share) if share else nullcontext():
+            features, cells = self.stack.unroll(self._dropped(self.embed(ids)), cells)
+        return self._dropped(features), cells
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return dropout(x, self.dropout, self.training, locked=self.locked_dropout)
 
     def embed(self, ids: Tensor) -> Tensor:
         """<s> and </s> share a vector: what begins here has ended there, and training sees </s> often."""
@@ -166,6 +183,8 @@ class RecurrentLM(nn.Module):
             "hidden_size": self.stack.hidden_size,
             "num_layers": len(self.stack.cells),
             "dropout": self.dropout,
+            "locked_dropout": self.locked_dropout,
+            "weight_drop": self.weight_drop,
             "tied": self.tied,
             "residual": self.stack.residual,
             "cell_options": self.cell_options,

@@ -66,5 +66,5 @@ class LSTM(TorchCell):
         if runs_here(xs, W) and not torch_is_faster(self.hidden_size):
             outputs, h, c = lstm_sequence(xs, state.h, state.c, W, U, b_ih + b_hh)
             return outputs, LSTMState(h, c)
-        outputs, (h, c) = self.weights(xs, (state.h[None].contiguous(), state.c[None].contiguous()))
+        outputs, (h, c) = self.by_torch(xs, (state.h[None].contiguous(), state.c[None].contiguous()))
         return outputs, LSTMState(h[0], c[0])

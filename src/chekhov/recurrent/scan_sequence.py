@@ -11,10 +11,12 @@ from chekhov.recurrent import elementwise_kernels, scan_kernels
 from chekhov.recurrent.formulas import through_formula
 from chekhov.recurrent.matrices import (
     LANES,
+    PANEL,
     ROWS,
     Projection,
     by_rows,
     flat,
+    fresh_lines,
     interleave,
     pad,
     separate,
@@ -56,7 +58,7 @@ class ScanSequence(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         B, T, H = len(state), xs.shape[0 if time_first else 1], state.shape[1]
         b_line, t_line = (1, B) if time_first else (T, 1)
-        count, units = len(W) // H, up(H, LANES)
+        count, units = len(W) // H, up(H, PANEL if bf16 else LANES)
         projection = Projection(xs, W, count, units, LANES, bf16=bf16)
         gates = projection.forward()
         own = interleave(pad(torch.cat([b.view(count, H), vectors]).float(), count + len(vectors), units), LANES)
@@ -90,7 +92,9 @@ class ScanSequence(torch.autograd.Function):
         _, _, units, _, count, each, *_ = ctx.sizes
         d_outputs = pad(gradients[0].to(gates.dtype), *xs.shape[:2], units)
         d_state = pad(gradients[1].float(), B, units).clone()
-        d_gates, d_side = (take(*like.shape, dtype=gates.dtype) for like in (gates, side))
+        lines = xs.numel() // I
+        d_gates = fresh_lines(lines, count * units, gates.dtype)
+        d_side = fresh_lines(lines, units, gates.dtype) if len(side) else side
         d_own = torch.zeros(up(B, ROWS) // ROWS, units * each)
         start = pad(state.float(), B, units)
         arrays = [flat(a) for a in (gates, own, side, start, d_outputs, d_state, d_gates, d_own, d_side)]
@@ -101,7 +105,7 @@ class ScanSequence(torch.autograd.Function):
         by_rows(part, B)
         dx = projection.input_gradient(d_gates) if ctx.needs_input_grad[0] else None
         if dx is not None and len(side):
-            dx = dx + d_side[:, :I].view(dx.shape)
+            dx = dx + d_side[:lines, :I].view(dx.shape)
         (dW,) = weight_gradients(d_gates, [projection.lines], [I], count, H, LANES)
         d_all = separate(d_own.sum(0), each, H, LANES, 1).view(each, H)
         return (dx, d_state[:, :H], dW, d_all[:count].reshape(-1), d_all[count:], None, None, None, None, None)

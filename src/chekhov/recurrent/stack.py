@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chekhov.recurrent.cell import Cell
+from chekhov.recurrent.dropout import dropout
 
 
 class Stack(Cell):
     """x -> cell 1 -> dropout -> cell 2 -> ... (Zaremba, Sutskever & Vinyals 2014: dropout between layers only).
 
+    ``locked``: a row's dropout takes the same units at every step (Gal & Ghahramani 2016).
     ``residual``: from the second layer on, what a layer puts out is added to what it was given (He et al. 2016).
     """
 
-    def __init__(self, cells: Sequence[Cell], dropout: float = 0.0, *, residual: bool = False):
+    def __init__(self, cells: Sequence[Cell], dropout: float = 0.0, *, residual: bool = False, locked: bool = False):
         super().__init__()
-        self.cells, self.residual = nn.ModuleList(cells), residual
+        self.cells, self.residual, self.locked = nn.ModuleList(cells), residual, locked
         self.input_size, self.hidden_size, self.dropout = cells[0].input_size, cells[-1].hidden_size, dropout
 
     def initial_state(self, batch_size: int) -> tuple[Any, ...]:
@@ -45,7 +46,9 @@ class Stack(Cell):
     def _through(self, verb: str, x: Tensor, state: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
         states = []
         for layer, (cell, layer_state) in enumerate(zip(self.cells, state, strict=True)):
-            below = F.dropout(x, self.dropout, self.training) if layer > 0 else x
+            below = x
+            if layer > 0:
+                below = dropout(x, self.dropout, self.training, locked=self.locked and verb == "unroll")
             x, layer_state = getattr(cell, verb)(below, layer_state)
             if self.residual and layer > 0:
                 x = x + below

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from chekhov.recurrent.cell import Cell
+from chekhov.recurrent.dropout import dropout
 
 
 class TorchCell(Cell):
@@ -19,6 +22,7 @@ class TorchCell(Cell):
 
     weights: nn.RNNBase
     gates: int
+    dropped: Tensor | None = None  # what stands for U within `weights_dropped`
 
     def hold(self, weights: nn.RNNBase, gates: int) -> None:
         self.weights, self.gates = weights, gates
@@ -32,11 +36,32 @@ class TorchCell(Cell):
 
     def parameters_by_letter(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """W (gH, I), U (gH, H) and the two vectors b (gH): zeros for a cell without biases."""
-        W, U = self.weights.get_parameter("weight_ih_l0"), self.weights.get_parameter("weight_hh_l0")
+        W, own = self.weights.get_parameter("weight_ih_l0"), self.weights.get_parameter("weight_hh_l0")
+        U = own if self.dropped is None else self.dropped
         if not self.weights.bias:
             zeros = U.new_zeros(len(U))
             return W, U, zeros, zeros
         return W, U, self.weights.get_parameter("bias_ih_l0"), self.weights.get_parameter("bias_hh_l0")
 
+    def by_torch(self, xs: Tensor, state: Any) -> Any:
+        """The sequence by PyTorch's own module."""
+        if self.dropped is None:
+            return self.weights(xs, state)
+        return torch.func.functional_call(self.weights, {"weight_hh_l0": self.dropped}, (xs, state))
+
     def initial_state(self, batch_size: int) -> Any:
         return self.weights.get_parameter("weight_hh_l0").new_zeros(batch_size, self.hidden_size)
+
+
+@contextmanager
+def weights_dropped(cells: Iterable[Any], share: float) -> Iterator[None]:
+    """DropConnect on U (Wan et al. 2013; Merity, Keskar & Socher 2018): each weight 0 with this probability, the same
+    ones at every step of what is unrolled inside."""
+    held = [cell for cell in cells if isinstance(cell, TorchCell)]
+    for cell in held:
+        cell.dropped = dropout(cell.weights.get_parameter("weight_hh_l0"), share, True)
+    try:
+        yield
+    finally:
+        for cell in held:
+            cell.dropped = None

@@ -53,6 +53,8 @@ def train_recurrent(
     tied: bool = False,
     residual: bool = False,
     dropout: float = 0.0,
+    locked_dropout: bool = False,
+    weight_drop: float = 0.0,
     batch_size: int = 16,
     sequence_length: int = 64,
     epochs: int | None = None,
@@ -121,7 +123,8 @@ def train_recurrent(
         sizes |= {"tied": tied, "residual": residual, "cell_options": cell_options}
     else:
         sizes = sizes_of(start, kind, given, cell_options)
-    model = make_net(kind, tokenizer.vocabulary.size, {**sizes, "dropout": dropout}, batch_size * sequence_length)
+    sizes |= {"dropout": dropout, "locked_dropout": locked_dropout, "weight_drop": weight_drop}
+    model = make_net(kind, tokenizer.vocabulary.size, sizes, batch_size * sequence_length)
     if start is not None:
         model.load_arrays(start.model.arrays())
     options = model.cell_options or {}
@@ -200,9 +203,8 @@ def sizes_of(start: TextModel, kind: str, given: dict[str, int | None], options:
     if start.kind != kind:
         what = f"{start.name} is of kind {start.kind}, not {kind}"
         raise UsageError("E-TRAIN-012", what, mend=f"chekhov train {start.kind} --from {start.name} ...")
-    sizes = {
-        name: value for name, value in start.model.sizes().items() if name not in ("cell", "vocab_size", "dropout")
-    }
+    others = ("cell", "vocab_size", "dropout", "locked_dropout", "weight_drop")
+    sizes = {name: value for name, value in start.model.sizes().items() if name not in others}
     defaults = {name: p.default for name, p in inspect.signature(CELLS[kind]).parameters.items()}
     wanted = {name: value for name, value in given.items() if value is not None}
     wanted |= {name: value for name, value in options.items() if value != defaults.get(name)}
