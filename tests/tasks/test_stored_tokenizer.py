@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -63,6 +64,7 @@ def test_loading_reads_no_json_and_gives_the_same_tokenizer(folder: Path, monkey
         assert model.score(" ".join(WORDS[5:7])).tokens[:2] == WORDS[5:7]
     assert model.tokenizer.spelling_bits("слово") == whole.spelling_bits("слово")
     assert model.tokenizer.to_json() == whole.to_json()
+    assert copy.deepcopy(model.tokenizer) == whole
 
 
 def test_a_folder_without_a_table_loads_as_ever(folder: Path, tmp_path: Path) -> None:

@@ -96,6 +96,10 @@ class StoredSpelling:
     def bits(self, word: str) -> float:
         return self._model.bits(word)
 
+    def __reduce__(self) -> tuple[type[SpellingModel], tuple[Followers]]:
+        """A copy for another process is the model itself."""
+        return SpellingModel, (self.counts,)
+
 
 def train_spelling(types: Iterable[str], *, alphabet_size: int = CODE_POINTS) -> SpellingModel:
     """The model of the spellings of ``types``: each counts once. Without any, all is uniform."""
