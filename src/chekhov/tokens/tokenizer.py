@@ -191,7 +191,8 @@ def mapped_tokenizer(
 
     def spelling() -> Spelling:
         tokenizer = whole()
-        assert isinstance(tokenizer, (WordTokenizer, WhitespaceTokenizer))  # its digest is the same
+        if not isinstance(tokenizer, (WordTokenizer, WhitespaceTokenizer)):
+            raise ModelError("E-TOKEN-003", "tokenizer.json is of a unit without spelling", mend=COPY_AGAIN)
         return tokenizer.spelling
 
     vocabulary, later = Vocabulary.of_table(words), StoredSpelling(spelling)
