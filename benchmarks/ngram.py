@@ -1,9 +1,11 @@
 """Text to a loadable 5-gram table, and scoring, beside KenLM: interleaved runs, printed as ratios (above 1: ours).
 
     KENLM_BIN=.../bin python benchmarks/ngram.py PROSE.txt HELD_OUT.txt --runs 5
+    python benchmarks/ngram.py --load FOLDER...
 
 KENLM_BIN is the folder of lmplz, build_binary and query; both texts are tokens between blanks, one sentence a line
 (prepare_prose.py). Each program runs in a process of its own, its start included; CPU seconds are user + system.
+--load: only how long model folders take to load, in milliseconds of a process that has done so before.
 """
 
 from __future__ import annotations
@@ -42,11 +44,18 @@ class Cost:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("prose", type=Path)
-    parser.add_argument("held_out", type=Path)
+    parser.add_argument("prose", type=Path, nargs="?")
+    parser.add_argument("held_out", type=Path, nargs="?")
+    parser.add_argument("--load", nargs="+", metavar="FOLDER")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--order", default="5")
     options = parser.parse_args()
+    if options.load:
+        show_loading(options.load)
+        print(f"Measured on {machine()}.")
+        return
+    if options.held_out is None:
+        parser.error("two texts are wanted")
     binaries = Path(os.environ["KENLM_BIN"])
     chekhov = shutil.which("chekhov", path=str(Path(sys.executable).parent))
     if chekhov is None:
@@ -75,6 +84,7 @@ def main() -> None:
             scoring.setdefault("query", []).append(Cost(query, stdin=options.held_out))
             scoring.setdefault("evaluate", []).append(Cost([sys.executable, "-c", program]))
         show("scoring, the start of each program included", scoring, "query")
+        show_loading([ours])
     print(f"Measured on {machine()}.")
 
 
@@ -87,6 +97,25 @@ def show(title: str, costs: dict[str, list[Cost]], base: str) -> None:
         peak = max(cost.peak for cost in runs)
         ratios = f"{cpu[base] / cpu[name]:>5.2f}x {wall[base] / wall[name]:>5.2f}x"
         print(f"{name:<16} {cpu[name]:>7.2f} {wall[name]:>7.2f} {peak:>6} {ratios}")
+
+
+def show_loading(folders: list[str]) -> None:
+    """Median wall and CPU milliseconds of `chekhov.load` and `chekhov.kenlm.Model`; the first call of each is left out:
+    it imports, and takes the digests of the files if nobody has yet."""
+    import chekhov
+    from chekhov import kenlm
+
+    for folder in folders:
+        size = sum(path.stat().st_size for path in Path(folder).iterdir())
+        print(f"{folder}: {size / 1e6:.1f} MB")
+        for name, load in (("chekhov.load", chekhov.load), ("kenlm.Model", kenlm.Model)):
+            wall, cpu = [], []
+            for _ in range(21):
+                started, cpu_started = time.perf_counter(), time.process_time()
+                load(folder)
+                wall.append((time.perf_counter() - started) * 1000)
+                cpu.append((time.process_time() - cpu_started) * 1000)
+            print(f"  {name:<13} {statistics.median(wall[1:]):.2f} ms wall, {statistics.median(cpu[1:]):.2f} CPU")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chekhov import kenlm_kernels as kernels
 from chekhov.errors import ChekhovError, UsageError
@@ -24,21 +23,23 @@ from chekhov.ngram.arpa import read_arpa
 from chekhov.ngram.model import NGram
 from chekhov.ngram.table import Table
 from chekhov.tasks.text_model import load
-from chekhov.tokens import text_kernels
+from chekhov.tokens.vocabulary import RESERVED
+from chekhov.tokens.word_table import WordTable
 from chekhov.types import BOS
 
 HEADER = bytes.__basicsize__ - 1  # CPython: where the bytes of a bytes object begin
 
 
-def read_model(path: Path) -> tuple[list[str], Table]:
-    """The words by id and the table of an ARPA file or a model folder."""
+def read_model(path: Path) -> tuple[WordTable, Table]:
+    """The words and the n-grams of an ARPA file or a model folder."""
     if not path.is_dir():
-        return read_arpa(path)
+        words, table = read_arpa(path)
+        return WordTable.of(words[len(RESERVED) :]), table
     model = load(path)
     if not isinstance(model.model, NGram):
         what = f"a model of kind {model.kind} is no n-gram model"
         raise UsageError("E-EXPORT-001", what, where=str(path), mend="give one that `chekhov train ngram` wrote")
-    return list(model.tokenizer.vocabulary), model.model.table
+    return model.tokenizer.vocabulary.table, model.model.table
 
 
 def as_bytes(text: str | bytes) -> bytes:
@@ -47,6 +48,10 @@ def as_bytes(text: str | bytes) -> bytes:
     if isinstance(text, bytes):
         return text
     raise TypeError(f"Cannot convert {type(text)} to string")
+
+
+def address_of(text: bytes) -> int:
+    return id(text) + HEADER
 
 
 @total_ordering
@@ -119,40 +124,27 @@ class Model:
             raise OSError(f"Cannot read model '{os.fsdecode(path)}' ({error})") from error
         self.order = self._table.order
         self._start = 1 + BOS if self.order > 1 else 0
-        self._id_of = {word: id for id, word in reversed(list(enumerate(words)))}.get
+        self._known: dict[str | bytes, int] = {}  # the ids of words that were asked for one by one
+        self._id_of = self._known.get
         self._base_score = kernels.base_score  # bound here: a look-up less for every word
-        self._hold([word.encode() for word in words])
+        self._hold(words)
 
-    def _hold(self, words: list[bytes]) -> None:
-        """Lay out what the kernels read, and where it is."""
-        types = np.empty((len(words), 3), np.int64)
-        types[:, 2] = np.cumsum([len(word) for word in words])
-        types[:, 1] = np.concatenate([[0], types[:-1, 2]])
-        spellings = np.frombuffer(b"".join(words), np.uint8)
-        text_kernels.hash_types(spellings, types)
-        numbers = np.full(1 << (2 * len(words)).bit_length(), -1, np.int32)
-        text_kernels.fill_slots(numbers, types, len(words))
-        slots = np.stack([types[numbers, 0], numbers], axis=1)  # hash and number side by side: one look into memory
-        table = self._table
-        looks = np.empty((kernels.MAX_ORDER, 4), np.int64)
-        self._kept: list[NDArray[Any]] = [types, spellings, slots, np.ascontiguousarray(table.starts), looks]
-        places = [table.nodes.ctypes.data, len(table.nodes), table.entries.ctypes.data, len(table.entries)]
-        places += [
-            table.hints.ctypes.data,
-            slots.ctypes.data,
-            len(slots),
-            types.ctypes.data,
-            len(types),
-            spellings.ctypes.data,
-        ]
-        places += [self._kept[3].ctypes.data, self.order, table.vocab_size.bit_length(), looks.ctypes.data]
+    def _hold(self, words: WordTable) -> None:
+        """Where what the kernels read is."""
+        table, looks = self._table, np.empty((kernels.MAX_ORDER, 4), np.int64)
+        starts = np.ascontiguousarray(table.starts)
+        self._kept: list[Any] = [words, starts, looks]
+        places: list[int] = []
+        for array in (table.nodes, table.entries, table.hints, words.slots, words.starts, words.spellings):
+            places += [array.ctypes.data, len(array)]
+        places += [starts.ctypes.data, self.order, table.vocab_size.bit_length(), looks.ctypes.data]
         self._places = np.array(places, np.int64)
         self._address = self._places.ctypes.data
 
     def score(self, sentence: str | bytes, bos: bool = True, eos: bool = True) -> float:
         """log10 p of the words between blanks, after <s> if ``bos``, and of </s> after them if ``eos``."""
         text = as_bytes(sentence)
-        return kernels.score_sentence(self._address, id(text) + HEADER, len(text), bos, eos)
+        return kernels.score_sentence(self._address, address_of(text), len(text), bos, eos)
 
     def perplexity(self, sentence: str | bytes) -> float:
         words = len(as_bytes(sentence).split()) + 1  # </s>
@@ -165,7 +157,7 @@ class Model:
         text = as_bytes(sentence)
         most = len(text) // 2 + 2
         log10_probs, orders, unknown = np.empty(most, np.float32), np.empty(most, np.int64), np.empty(most, np.bool_)
-        n = kernels.full_scores(self._address, id(text) + HEADER, len(text), bos, eos, log10_probs, orders, unknown)
+        n = kernels.full_scores(self._address, address_of(text), len(text), bos, eos, log10_probs, orders, unknown)
         return zip(log10_probs[:n].tolist(), orders[:n].tolist(), unknown[:n].tolist(), strict=True)
 
     def BeginSentenceWrite(self, state: State) -> None:  # noqa: N802 - kenlm's names
@@ -189,7 +181,11 @@ class Model:
 
     def _id(self, word: str | bytes) -> int:
         """0 for what is unknown."""
-        return self._id_of(word if isinstance(word, str) else as_bytes(word).decode(), 0)
+        spelt = word.encode("utf-8", "surrogatepass") if isinstance(word, str) else as_bytes(word)
+        id = kernels.word_id(self._address, address_of(spelt), len(spelt))
+        if id:
+            self._known[word] = id
+        return id
 
     def __contains__(self, word: str | bytes) -> bool:
         return self._id(word) != 0

@@ -14,7 +14,6 @@ from numba.extending import intrinsic
 
 from chekhov.kernels.jit import brief, inlined, kernel, prefetch
 from chekhov.ngram.table_kernels import (
-    BUCKET,
     WINDOW,
     bounded,
     bounds,
@@ -25,14 +24,17 @@ from chekhov.ngram.table_kernels import (
     scrambled,
     shorter,
 )
-from chekhov.tokens.text_kernels import BATCH, BLOCK, cut_block, equal, hash_of
+from chekhov.tokens.text_kernels import BATCH, BLOCK, END, START, cut_block, hash_of, part
+from chekhov.tokens.word_table_kernels import FIRST_ID, find, number_batch
 from chekhov.types import BOS, EOS, UNK
 
 # Places in the array of int64 that a model is: addresses and lengths. LOOKS: where `look_up` writes, under the lock.
 (
-    NODES, NODE_ROWS, ENTRIES, ENTRY_ROWS, HINTS, SLOTS, SLOT_COUNT, TYPES, TYPE_COUNT, SPELLINGS, STARTS, ORDER, BITS,
-    LOOKS, PLACES,
-) = range(15)  # fmt: skip
+    NODES, NODE_ROWS, ENTRIES, ENTRY_ROWS, HINTS, HINT_COUNT, SLOTS, SLOT_COUNT, WORDS, WORD_COUNT, SPELLINGS,
+    SPELLING_BYTES, STARTS, ORDER, BITS, LOOKS, PLACES,
+) = range(17)  # fmt: skip
+UNK_BYTES, BOS_BYTES, EOS_BYTES = (np.uint64(int.from_bytes(mark, "little")) for mark in (b"<unk>", b"<s>", b"</s>"))
+LESS_THAN = 60  # <
 MAX_ORDER = 16
 
 
@@ -54,68 +56,70 @@ def arrays(model):
         carray(pointer(places[NODES]), (rows, 3), np.float32),
         carray(pointer(places[ENTRIES]), (entry_rows, 3), np.int32),
         carray(pointer(places[ENTRIES]), (entry_rows, 3), np.float32),
-        carray(pointer(places[HINTS]), entry_rows >> BUCKET, np.int16),
+        carray(pointer(places[HINTS]), places[HINT_COUNT], np.int16),
         carray(pointer(places[STARTS]), places[ORDER] + 1, np.int64),
         places[BITS],
     )
 
 
+@inlined
+def words_of(model):
+    """spellings, starts and slots of the `WordTable`."""
+    places = carray(pointer(model), PLACES, np.int64)
+    return (
+        carray(pointer(places[SPELLINGS]), places[SPELLING_BYTES], np.uint8),
+        carray(pointer(places[WORDS]), places[WORD_COUNT], np.int64),
+        carray(pointer(places[SLOTS]), (places[SLOT_COUNT], 2), np.int32),
+    )
+
+
+@inlined
+def marked(id, text, begin, length):
+    """``id``, or that of the mark which text[begin:begin + length], beginning with <, is."""
+    spelt = part(text, begin, length) if length <= 5 else np.uint64(0)
+    id = UNK if spelt == UNK_BYTES else id
+    id = BOS if spelt == BOS_BYTES else id
+    return EOS if spelt == EOS_BYTES else id
+
+
 @kernel
 def word_ids(model, text, eos, ids):
-    """The ids of the words between blanks, `UNK` for those that are none, and `EOS` if ``eos``: returns how many.
-
-    A batch at a time, so that none waits for memory. A hash that fits is believed only if the spelling is the same.
-    """
+    """The ids of the words between blanks, `UNK` for those that are none, and `EOS` if ``eos``: returns how many."""
     places = carray(pointer(model), PLACES, np.int64)
-    slots = carray(pointer(places[SLOTS]), (places[SLOT_COUNT], 2), np.int64)
-    words = carray(pointer(places[TYPES]), (places[TYPE_COUNT], 3), np.int64)
-    spellings = carray(pointer(places[SPELLINGS]), max(1, words[len(words) - 1, 2]), np.uint8)
+    spellings, starts, slots = words_of(model)
     entries = carray(pointer(places[ENTRIES]), (places[ENTRY_ROWS], 3), np.int32)
-    batch, mask = np.empty((BATCH + BLOCK, 3), np.int64), len(slots) - 1
-    state, starts, tail = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
+    batch, numbers = np.empty((BATCH + BLOCK, 3), np.int64), np.empty(BATCH + BLOCK, np.int64)
+    state, opened, tail = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
     i, n, end = 0, 0, len(text)
     while i < end or state[0] > 0:
         size = 0
         while (i < end or state[0] > 0) and size < BATCH:
-            size = cut_block(text, i, tail, False, False, state, starts, batch, size)
+            size = cut_block(text, i, tail, False, False, state, opened, batch, size)
             i += BLOCK
+        number_batch(text, batch, size, spellings, starts, slots, numbers)
         for t in range(size):
-            batch[t, 0] = hash_of(text, batch[t, 1], batch[t, 2])
-            prefetch(slots, (batch[t, 0] & mask, 0))
-        for t in range(size):
-            slot = batch[t, 0] & mask
-            while slots[slot, 1] >= 0 and slots[slot, 0] != batch[t, 0]:
-                slot = (slot + 1) & mask
-            number = slots[slot, 1]
-            ids[n + t] = number
-            if number >= 0:
-                prefetch(words, (number, 0))
-                prefetch(entries, (number, 0))
-        for t in range(size):
-            if ids[n + t] >= 0:
-                prefetch(spellings, words[ids[n + t], 1])
-        for t in range(size):
-            begin, length = batch[t, 1], batch[t, 2] - batch[t, 1]
-            slot = batch[t, 0] & mask
-            number = np.int64(ids[n + t])
-            while number >= 0:
-                start = words[number, 1]
-                if words[number, 2] - start == length and equal(text, begin, spellings, start, length):
-                    break
-                while True:  # on to the next of the same hash: once in many years
-                    passed = slots[slot, 1] == number
-                    slot = (slot + 1) & mask
-                    if passed:
-                        break
-                while slots[slot, 1] >= 0 and slots[slot, 0] != batch[t, 0]:
-                    slot = (slot + 1) & mask
-                number = slots[slot, 1]
-            ids[n + t] = number if number >= 0 else UNK
+            id, begin = numbers[t] + FIRST_ID if numbers[t] >= 0 else UNK, batch[t, START]
+            prefetch(entries, (id, 0))
+            if text[begin] == LESS_THAN:
+                id = marked(id, text, begin, batch[t, END] - begin)
+            ids[n + t] = id
         n += size
     if eos:
         ids[n] = EOS
         n += 1
     return n
+
+
+@brief
+def word_id(model, address, length):
+    """The id of one word: ``length`` bytes at ``address``."""
+    text = carray(pointer(address), length, np.uint8)
+    spellings, starts, slots = words_of(model)
+    if length == 0:
+        return UNK
+    number = find(text, 0, length, hash_of(text, 0, length), spellings, starts, slots)
+    id = number + FIRST_ID if number >= 0 else UNK
+    return marked(id, text, 0, length) if text[0] == LESS_THAN else id
 
 
 @inlined

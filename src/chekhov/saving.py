@@ -3,6 +3,7 @@
     config.json              kind, sizes, tokenizer digest, and the size and digest of every other file
     model-<8 hex>.safetensors    the arrays
     tokenizer.json           the vocabulary
+    tokenizer-<8 hex>.safetensors    a large vocabulary of words as a table that is mapped, not read
     metrics.jsonl            the training log (grows)
     README.md                the model card
 
@@ -119,10 +120,11 @@ def save_folder(
     kernels: str = "reference",
     training: dict[str, Any] | None = None,
     file: ArrayFile | None = None,
+    words: Arrays | None = None,
 ) -> Config:
     """Commit a model to ``folder``, in place of the one it holds; ModelError if it cannot be written.
 
-    ``file``: the arrays, where they stand in a file already.
+    ``file``: the arrays, where they stand in a file already. ``words``: the table of a large vocabulary.
     """
     from chekhov import __version__
 
@@ -132,6 +134,10 @@ def save_folder(
     if (folder / tokenizer_file).is_file() and (folder / tokenizer_file).read_bytes() != tokenizer:
         tokenizer_file = f"tokenizer-{digest(tokenizer)[:8]}.json"  # the old one stays whole until the commit
     write_file(folder / tokenizer_file, tokenizer)
+    files = {model_file: stored, tokenizer_file: StoredFile(len(tokenizer), digest(tokenizer))}
+    if words:
+        words_file, words_stored = write_arrays(folder, "tokenizer", words)
+        files[words_file] = words_stored
     config = Config(
         format=FORMAT,
         chekhov=__version__,
@@ -140,7 +146,7 @@ def save_folder(
         model=model_file,
         tokenizer=tokenizer_file,
         tokenizer_digest=tokenizer_digest,
-        files={model_file: stored, tokenizer_file: StoredFile(len(tokenizer), digest(tokenizer))},
+        files=files,
         threads=threads,
         precision=precision,
         kernels=kernels,
@@ -196,9 +202,15 @@ def read_config(folder: Path) -> Config:
     return config
 
 
-def read_folder(folder: Path) -> tuple[Config, Arrays, bytes]:
-    """config, arrays, tokenizer.json; sizes and digests checked before anything is believed."""
+def check_folder(folder: Path) -> Config:
+    """config, once the sizes and digests of all files have been found to be those that it names."""
     config = read_config(folder)
     for name in config.files:
         check_file(folder, name, config.files[name], remembered=True)
+    return config
+
+
+def read_folder(folder: Path) -> tuple[Config, Arrays, bytes]:
+    """config, arrays, tokenizer.json; sizes and digests checked before anything is believed."""
+    config = check_folder(folder)
     return config, read_arrays(folder / config.model), (folder / config.tokenizer).read_bytes()

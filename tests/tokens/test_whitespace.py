@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from chekhov.errors import ModelError, TextError
 from chekhov.tokens import whitespace
-from chekhov.tokens.blanks import count_tokens, encode_tokens, types_of
+from chekhov.tokens.blanks import count_tokens
 from chekhov.tokens.tokenizer import train_and_encode, train_tokenizer
 from chekhov.tokens.whitespace import WhitespaceSettings, train_whitespace
+from chekhov.tokens.word_table import WordTable, encode_document
 from chekhov.types import EOS, UNK
 
 texts = st.text(st.sampled_from("ab \n\r\t\u00a0\u2028\u200b"))
@@ -139,7 +140,7 @@ def test_the_kernel_reads_what_python_reads(document: str, lines: bool, again: b
     counts = count_tokens(document)
     assert counts == Counter(document.split())
     tokens = sorted(counts)[again:]
-    ids = encode_tokens(types_of(tokens), document, lines=lines)
+    ids = encode_document(WordTable.of(tokens), document, lines=lines)
     number = {token: i for i, token in enumerate(tokens, start=3)}
     if lines:
         sentences = document.removesuffix("\n").split("\n") if document else []

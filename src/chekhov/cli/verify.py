@@ -17,7 +17,8 @@ def verify(
     """Check every file of a model against its digest, then load it."""
     from chekhov.files import check_file
     from chekhov.saving import read_config
-    from chekhov.tasks.text_model import load
+    from chekhov.tasks.stored_tokenizer import verify_tokenizer
+    from chekhov.tasks.text_model import load, verify_content
 
     config = read_config(Path(model))
     for name, stored in config.files.items():
@@ -33,7 +34,8 @@ def verify(
 
         Classifier.load(model)
     else:
-        load(model)
+        verify_tokenizer(Path(model), config)
+        verify_content(load(model))
     if json:
         print_json({"schema": 1, "model": model, "ok": True, "files": len(config.files)})
     else:

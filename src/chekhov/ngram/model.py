@@ -20,7 +20,7 @@ from chekhov.ngram.pruning import check_thresholds
 from chekhov.ngram.sampling import SentenceSampler
 from chekhov.ngram.smoothing import ADJUSTED, PRUNABLE, SMOOTHINGS, Options, smooth
 from chekhov.ngram.spilling import Spilled, spiller
-from chekhov.ngram.table import Table, check_table, damaged
+from chekhov.ngram.table import VERIFIED_BYTES, Table, check_content, check_table, damaged
 from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
 
 MAX_ORDER = 16
@@ -172,6 +172,11 @@ class NGram:
     def arrays(self) -> Arrays:
         table = self.table
         return {"nodes": table.nodes, "entries": table.entries, "starts": table.starts, "hints": table.hints}
+
+    def verify(self) -> None:
+        """Every number of the table, if it is not too large for that; `ModelError` for one that cannot be."""
+        if self.table.nodes.nbytes + self.table.entries.nbytes <= VERIFIED_BYTES:
+            check_content(self.table, self.vocab_size)
 
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> NGram:

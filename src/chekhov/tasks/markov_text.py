@@ -314,7 +314,7 @@ def number_sentences(sentences: Iterable[str]) -> Sentences:
     ids, ends = array("i"), array("q")  # which grow where they stand
     while batch := list(islice(left, AT_ONCE)):
         text = "\n".join([sentence.replace("\n", " ") for sentence in batch]) + "\n"
-        numbers = types.read(np.frombuffer(text.encode("utf-8", "replace"), np.uint8), learn=True, lines=True)
+        numbers = types.read(np.frombuffer(text.encode("utf-8", "replace"), np.uint8), lines=True)
         is_end = numbers < 0
         stops = np.flatnonzero(is_end) - np.arange(np.count_nonzero(is_end))
         ends.frombytes((len(ids) + stops[np.diff(stops, prepend=0) > 0]).tobytes())

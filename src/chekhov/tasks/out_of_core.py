@@ -102,7 +102,7 @@ def number_text(
     length, line, read, size = 0, 0, 0, text_bytes(sources)
     for block in read_blocks(sources):
         line = check_marks(block, options, line)
-        numbers = types.read(np.frombuffer(block, np.uint8), learn=True, lines=True)
+        numbers = types.read(np.frombuffer(block, np.uint8), lines=True)
         counts = np.concatenate([counts, np.zeros(types.known - len(counts), np.int64)])
         counts += types.count(numbers)
         file.write(numbers.data)

@@ -73,7 +73,6 @@ def score_blocks(
 ) -> Iterator[FileScores]:
     """`score_file` piece by piece, whole lines each: for texts larger than memory."""
     from chekhov.ngram import table_kernels
-    from chekhov.tokens import text_kernels
 
     ngram, tokenizer = model.model, model.tokenizer
     if (
@@ -86,11 +85,10 @@ def score_blocks(
         raise UsageError("E-SCORE-004", what, mend="train ngram --tokens whitespace, or score the lines one by one")
     threads = available() if threads is None else threads
     check_range("threads", threads, 1, 1024)
-    begin = ngram.initial_state(1).node[0]
+    words, begin = tokenizer.vocabulary.table, ngram.initial_state(1).node[0]
 
     def score(piece: bytes) -> FileScores:
-        ids = tokenizer.types.read(np.frombuffer(piece, np.uint8), learn=False, lines=True)
-        text_kernels.as_ids(ids)
+        ids = words.encode(np.frombuffer(piece, np.uint8), lines=True)
         log_probs, orders = np.empty(len(ids), np.float32), np.empty(len(ids), np.int64)
         ngram.score_sentences(begin, ids, log_probs, orders)
         table_kernels.orders_of(orders, ngram.table.starts)

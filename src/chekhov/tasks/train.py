@@ -14,6 +14,7 @@ import numpy as np
 import chekhov
 from chekhov.errors import ModelError, TextError, UsageError, check_range
 from chekhov.saving import locked, read_config
+from chekhov.tasks import stored_tokenizer
 from chekhov.tasks.corpus import Corpus, read_corpus
 from chekhov.tasks.memory import memory_for_text
 from chekhov.tasks.out_of_core import check_settings, train_out_of_core
@@ -22,7 +23,7 @@ from chekhov.text.large import LargeText
 from chekhov.text.reading import read_documents
 from chekhov.tokens.cache import cached_ids
 from chekhov.tokens.marks import LiteralUnk
-from chekhov.tokens.tokenizer import Tokenizer, tokenizer_from_json, train_and_encode, train_tokenizer
+from chekhov.tokens.tokenizer import Tokenizer, train_and_encode, train_tokenizer
 from chekhov.types import Ids, LanguageModel
 
 KINDS = ("chain", "ngram", *RECURRENT)
@@ -216,8 +217,7 @@ def check_known(kind: str, unknown: list[str]) -> None:
 
 def read_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of another model, so that the two can be compared and mixed."""
-    path = folder / read_config(folder).tokenizer
-    return tokenizer_from_json(path.read_bytes(), where=str(path))
+    return stored_tokenizer.read_tokenizer(folder, read_config(folder))
 
 
 def read_words(file: str | Path, note: Note) -> frozenset[str]:

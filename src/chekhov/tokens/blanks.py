@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
-
-from chekhov.types import Ids
 
 Bytes = NDArray[np.uint8]
 AT_FIRST = 1 << 16  # types that there is room for
@@ -17,8 +13,8 @@ START, END = 1, 2  # columns of a table
 class Types:
     """The different tokens, numbered as they come: table[k] is hash, start and end of k in ``spellings``."""
 
-    def __init__(self, room: int, spellings: Bytes | None = None):
-        self.spellings = np.empty(16 * room, np.uint8) if spellings is None else spellings
+    def __init__(self, room: int):
+        self.spellings = np.empty(16 * room, np.uint8)
         self.known, self.spelt = 0, 0
         self.table = np.empty((room, 3), np.int64)
         self.slots = np.full(1 << (2 * room - 1).bit_length(), -1, np.int32)
@@ -34,14 +30,14 @@ class Types:
         self.slots = np.full(2 * len(self.slots), -1, np.int32)
         text_kernels.fill_slots(self.slots, self.table, self.known)
 
-    def read(self, text: Bytes, *, learn: bool, lines: bool) -> NDArray[np.int32]:
-        """The numbers of the tokens of ``text``, LINE_END after lines, -2 for those that are not known."""
+    def read(self, text: Bytes, *, lines: bool) -> NDArray[np.int32]:
+        """The numbers of the tokens of ``text``, new ones among them, LINE_END after lines."""
         from chekhov.tokens import text_kernels
 
         ids, at, filled = np.empty(len(text), np.int32), 0, 0
         while True:
             at, written, self.known, self.spelt = text_kernels.read_tokens(
-                text, at, self.spellings, self.spelt, self.table, self.known, self.slots, learn, lines, ids[filled:]
+                text, at, self.spellings, self.spelt, self.table, self.known, self.slots, lines, ids[filled:]
             )
             filled += written
             if at >= len(text):
@@ -90,33 +86,8 @@ class Types:
 
 
 def count_tokens(document: str) -> dict[str, int]:
-    """How often each token stands in a text. UnicodeEncodeError for a lone surrogate, here and below."""
+    """How often each token stands in a text. UnicodeEncodeError for a lone surrogate."""
     text = np.frombuffer(document.encode(), np.uint8)
     types = Types(AT_FIRST)
-    numbers = types.read(text, learn=True, lines=False)
+    numbers = types.read(text, lines=False)
     return dict(zip(types.tokens(), types.count(numbers).tolist(), strict=True))
-
-
-def types_of(tokens: Sequence[str]) -> Types:
-    """The table of known tokens, which is made once for many documents."""
-    from chekhov.tokens import text_kernels
-
-    spelt = [token.encode() for token in tokens]
-    types = Types(max(1, len(spelt)), np.frombuffer(bytearray(b"".join(spelt)), np.uint8))
-    types.known = len(spelt)
-    own = types.table[: types.known]
-    own[:, 2] = np.cumsum([len(token) for token in spelt])
-    own[:, 1] = np.concatenate([[0], own[:, 2]])[: types.known]
-    text_kernels.hash_types(types.spellings, own)
-    text_kernels.fill_slots(types.slots, types.table, types.known)
-    return types
-
-
-def encode_tokens(types: Types, document: str, *, lines: bool) -> Ids:
-    """The ids of the tokens of ``document``, 3 + k of token k of `types_of`; ``lines``: `EOS` after each line."""
-    from chekhov.tokens import text_kernels
-
-    text = document if document[-1:] in ("", "\n") or not lines else document + "\n"
-    numbers = types.read(np.frombuffer(text.encode(), np.uint8), learn=False, lines=lines)
-    text_kernels.as_ids(numbers)
-    return numbers.astype(np.int64)

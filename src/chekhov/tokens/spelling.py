@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -23,6 +24,13 @@ PACK = 1 << 21
 END = ""  # the symbol after the last character of a word
 
 Followers = Mapping[str, Mapping[str, int]]
+
+
+class Spelling(Protocol):
+    @property
+    def counts(self) -> Followers: ...
+
+    def bits(self, word: str) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,28 @@ class SpellingModel:
             p = self.probability(symbol, word[max(0, i - 2) : i])
             total += -math.log2(p) if p > 0 else math.inf
         return total
+
+
+@dataclass(frozen=True)
+class StoredSpelling:
+    """A `SpellingModel` that is read when it is first asked."""
+
+    read: Callable[[], Spelling]
+
+    @cached_property
+    def _model(self) -> Spelling:
+        return self.read()
+
+    @property
+    def counts(self) -> Followers:
+        return self._model.counts
+
+    def bits(self, word: str) -> float:
+        return self._model.bits(word)
+
+    def __reduce__(self) -> tuple[type[SpellingModel], tuple[Followers]]:
+        """A copy for another process is the model itself."""
+        return SpellingModel, (self.counts,)
 
 
 def train_spelling(types: Iterable[str], *, alphabet_size: int = CODE_POINTS) -> SpellingModel:

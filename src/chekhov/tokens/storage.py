@@ -12,22 +12,29 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from chekhov.errors import COPY_AGAIN, ModelError
-from chekhov.tokens.spelling import SpellingModel
+from chekhov.tokens.spelling import Spelling
 from chekhov.tokens.vocabulary import RESERVED, Vocabulary
 
 VERSION = 1
+HEAD_BYTES = 4_096
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 
-class _Header(msgspec.Struct):
+class Header(msgspec.Struct):
     version: int
     name: str
+    settings: dict[str, bool | str] = {}
+
+
+class _Version(msgspec.Struct):
+    version: int
 
 
 class TokenizerFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -43,7 +50,7 @@ def write(
     name: str,
     settings: msgspec.Struct,
     vocabulary: Vocabulary,
-    spelling: SpellingModel | None,
+    spelling: Spelling | None,
     *,
     merges: Sequence[str] = (),
 ) -> bytes:
@@ -68,7 +75,7 @@ def digest(data: bytes) -> str:
 def read(data: bytes, *, where: str) -> TokenizerFile:
     """The checked content of a tokenizer.json. Raises `ModelError` for all that `write` could not have written."""
     try:
-        header = msgspec.json.decode(data, type=_Header)
+        header = msgspec.json.decode(data, type=_Version)
         if header.version > VERSION:
             raise ModelError(
                 "E-TOKEN-004",
@@ -88,7 +95,18 @@ def read(data: bytes, *, where: str) -> TokenizerFile:
     return content
 
 
-def read_settings(content: TokenizerFile, type: type[Settings]) -> Settings:
+def read_head(path: Path) -> Header | None:
+    """What stands before the tokens in a tokenizer.json, the tokens unread; nothing if it is not as `write` has it."""
+    with path.open("rb") as file:
+        head, found, _ = file.read(HEAD_BYTES).partition(b',"tokens":[')
+    try:
+        header = msgspec.json.decode(head + b"}", type=Header)
+    except ValueError:
+        return None
+    return header if found and 1 <= header.version <= VERSION else None
+
+
+def read_settings(content: TokenizerFile | Header, type: type[Settings]) -> Settings:
     """The settings of one unit. Raises ValueError for an unknown, missing or wrong one."""
     return msgspec.convert(content.settings, type=type, strict=True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import bytes_between, inlined, kernel, load_64, lowest_one, prefetch
-from chekhov.types import UNK
 
 LINE_END = -1
 NOTHING = -1
@@ -160,13 +159,6 @@ def cut_block(text, i, tail, unicode, lines, state, starts, batch, size):
 
 
 @kernel
-def hash_types(spellings, types):
-    """The hash of each spelling, as `read_tokens` reckons it."""
-    for number in range(len(types)):
-        types[number, HASH] = hash_of(spellings, types[number, START], types[number, END])
-
-
-@kernel
 def fill_slots(slots, types, known):
     """Put the types 0 ... known - 1 into an empty hash table."""
     mask = len(slots) - 1
@@ -186,27 +178,20 @@ def count_numbers(numbers, counts):
 
 
 @kernel
-def as_ids(numbers):
-    """Numbers of the types of a vocabulary into its ids, in place: `LINE_END` is </s>, what is not known <unk>."""
-    for i in range(len(numbers)):
-        numbers[i] = numbers[i] + 3 if numbers[i] >= LINE_END else UNK
-
-
-@kernel
-def read_tokens(text, begin, spellings, spelt, types, known, slots, learn, lines, ids):
+def read_tokens(text, begin, spellings, spelt, types, known, slots, lines, ids):
     """Number the tokens of text[begin:]; returns (where it stopped, tokens and line ends written to ids, types known,
     bytes of spellings used).
 
-    types (room, 3): hash, start, end of type k, which is spelt spellings[start:end]. With ``learn`` new types get the
-    next number and are spelt from ``spelt`` on, and it stops where there may be no room for more; else they are
-    NOTHING - 1. ``slots``: a power of two of them, numbers of types or NOTHING, found by hash and compared byte by
-    byte. ``lines``: LINE_END after each line. Tokens are looked up a batch at a time, so that none waits for memory.
+    types (room, 3): hash, start, end of type k, which is spelt spellings[start:end]. New types get the next number and
+    are spelt from ``spelt`` on; it stops where there may be no room for more. ``slots``: a power of two of them,
+    numbers of types or NOTHING, found by hash and compared byte by byte. ``lines``: LINE_END after each line. Tokens
+    are looked up a batch at a time, so that none waits for memory.
     """
     end, i, written, mask = len(text), begin, 0, len(slots) - 1
     room = min(len(types), len(slots) // 2)
     batch = np.empty((BATCH + BLOCK, 3), np.int64)  # hash, start, end; start NOTHING: the end of a line
     state, starts, tail = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
-    while (i < end or state[0] > 0) and not (learn and known + BATCH + BLOCK > room):
+    while (i < end or state[0] > 0) and known + BATCH + BLOCK <= room:
         size, before = 0, starts[0] if state[0] > 0 else i + state[1]
         while (i < end or state[0] > 0) and size < BATCH:
             size = cut_block(text, i, tail, True, lines, state, starts, batch, size)
@@ -215,7 +200,7 @@ def read_tokens(text, begin, spellings, spelt, types, known, slots, learn, lines
             if batch[t, START] >= 0:
                 batch[t, HASH] = hash_of(text, batch[t, START], batch[t, END])
                 prefetch(slots, batch[t, HASH] & mask)
-        if learn and spelt + i - before > len(spellings):
+        if spelt + i - before > len(spellings):
             return before, written, known, spelt
         for t in range(size):
             number = slots[batch[t, HASH] & mask]
@@ -241,15 +226,13 @@ def read_tokens(text, begin, spellings, spelt, types, known, slots, learn, lines
                 slot = (slot + 1) & mask
                 number = slots[slot]
             if number == NOTHING:
-                number = NOTHING - 1
-                if learn:
-                    number = known
-                    types[known, HASH], types[known, START], types[known, END] = key, spelt, spelt + length
-                    for j in range(length):
-                        spellings[spelt + j] = text[start + j]
-                    spelt += length
-                    slots[slot] = known
-                    known += 1
+                number = known
+                types[known, HASH], types[known, START], types[known, END] = key, spelt, spelt + length
+                for j in range(length):
+                    spellings[spelt + j] = text[start + j]
+                spelt += length
+                slots[slot] = known
+                known += 1
             ids[written] = number
             written += 1
     return starts[0] if state[0] > 0 else i + state[1], written, known, spelt

@@ -12,11 +12,12 @@ from chekhov.tokens import storage, whitespace
 from chekhov.tokens.bytes import BYTES, ByteTokenizer
 from chekhov.tokens.characters import CharacterTokenizer, train_characters
 from chekhov.tokens.marks import LiteralUnk
-from chekhov.tokens.spelling import SpellingModel
+from chekhov.tokens.spelling import Spelling, SpellingModel, StoredSpelling
 from chekhov.tokens.stream import StreamSettings
 from chekhov.tokens.subwords import SubwordTokenizer, train_subwords
 from chekhov.tokens.vocabulary import Vocabulary
 from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, train_whitespace
+from chekhov.tokens.word_table import WordTable
 from chekhov.tokens.words import WordSettings, WordTokenizer, train_words
 from chekhov.types import Ids
 
@@ -178,6 +179,32 @@ def tokenizer_from_json(data: bytes, *, where: str) -> Tokenizer:
     except ValueError as error:  # of msgspec: a setting that is unknown, missing or of another type
         what = "this is not a tokenizer of chekhov"
         raise ModelError("E-TOKEN-003", what, where=where, why=str(error), mend=COPY_AGAIN) from error
+
+
+def mapped_tokenizer(
+    head: storage.Header, words: WordTable, digest: str, whole: Callable[[], Tokenizer]
+) -> WordTokenizer | WhitespaceTokenizer:
+    """The tokenizer of this name and settings whose vocabulary is a stored table; ``whole`` reads its tokenizer.json.
+
+    Raises `ModelError` for a name or settings that are none of a tokenizer with words.
+    """
+
+    def spelling() -> Spelling:
+        tokenizer = whole()
+        if not isinstance(tokenizer, (WordTokenizer, WhitespaceTokenizer)):
+            raise ModelError("E-TOKEN-003", "tokenizer.json is of a unit without spelling", mend=COPY_AGAIN)
+        return tokenizer.spelling
+
+    vocabulary, later = Vocabulary.of_table(words), StoredSpelling(spelling)
+    try:
+        if head.name == "words":
+            return WordTokenizer(vocabulary, later, storage.read_settings(head, WordSettings), digest)
+        if head.name == "whitespace":
+            return WhitespaceTokenizer(vocabulary, later, storage.read_settings(head, WhitespaceSettings), digest)
+    except ValueError as error:
+        what = "this is not a tokenizer of chekhov"
+        raise ModelError("E-TOKEN-003", what, why=str(error), mend=COPY_AGAIN) from error
+    raise ModelError("E-TOKEN-003", f"a tokenizer of {head.name} has no table of words", mend=COPY_AGAIN)
 
 
 def _characters(content: storage.TokenizerFile) -> Tokenizer:

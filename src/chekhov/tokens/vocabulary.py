@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict, Unpack
 
 import numpy as np
 
 from chekhov.errors import COPY_AGAIN, ModelError, check_range
+from chekhov.tokens.word_table import WordTable
 from chekhov.types import BOS, EOS, UNK, Ids
 
 RESERVED = ("<unk>", "<s>", "</s>")  # the spellings of ids 0, 1, 2
+LOOK_UPS = 16  # a look-up without the dictionary takes as long as making the dictionary of so many words
 
 
 class Limits(TypedDict):
@@ -22,9 +23,8 @@ class Limits(TypedDict):
     allowed: NotRequired[Collection[str] | None]
 
 
-@dataclass(frozen=True)
 class Vocabulary:
-    """Ids 0, 1, 2 are ``<unk>``, ``<s>``, ``</s>``; ``tokens[i]`` has the id i + 3.
+    """Ids 0, 1, 2 are ``<unk>``, ``<s>``, ``</s>``; ``tokens[i]`` has the id i + 3. It does not change.
 
     The three are positions, not spellings: no string is ever looked up as one of them, so that text cannot forge a
     control token. A word of the text that is spelt ``<unk>`` is a token like any other, with an id of its own.
@@ -32,15 +32,22 @@ class Vocabulary:
     Raises `ModelError` for an empty or doubled token, a lone surrogate, or ``<s>`` and ``</s>`` among the tokens.
     """
 
-    tokens: Sequence[str]
-    _ids: dict[str, int] = field(init=False, repr=False, compare=False)
+    def __init__(self, tokens: Sequence[str]):
+        own = tuple(tokens)
+        ids = {token: i for i, token in enumerate(own, start=len(RESERVED))}
+        _check(own, ids)
+        self._tokens: tuple[str, ...] | None = own
+        self._ids: dict[str, int] | None = ids
+        self._table: WordTable | None = None
+        self._asked = 0
 
-    def __post_init__(self) -> None:
-        tokens = tuple(self.tokens)
-        ids = {token: i for i, token in enumerate(tokens, start=len(RESERVED))}
-        _check(tokens, ids)
-        object.__setattr__(self, "tokens", tokens)
-        object.__setattr__(self, "_ids", ids)
+    @classmethod
+    def of_table(cls, table: WordTable) -> Vocabulary:
+        """That of a table which was stored: nothing of it is read before it is needed, and nothing is checked."""
+        vocabulary = cls.__new__(cls)
+        vocabulary._tokens = vocabulary._ids = None
+        vocabulary._table, vocabulary._asked = table, 0
+        return vocabulary
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int], *, max_size: int | None = None, min_count: int = 1) -> Vocabulary:
@@ -53,15 +60,42 @@ class Vocabulary:
         return cls(ranked)
 
     @property
+    def mapped(self) -> bool:
+        """Does it stand in a file, and was it checked when that was written?"""
+        return self._tokens is None
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        if self._tokens is None:
+            self._tokens = tuple(self.table.words())
+        return self._tokens
+
+    @property
+    def table(self) -> WordTable:
+        """What kernels look words up in."""
+        if self._table is None:
+            self._table = WordTable.of(self.tokens)
+        return self._table
+
+    @property
     def size(self) -> int:
         """V, the three reserved ids among them."""
-        return len(RESERVED) + len(self.tokens)
+        return len(RESERVED) + (len(self.table) if self._tokens is None else len(self._tokens))
 
     def __len__(self) -> int:
         return self.size
 
     def __contains__(self, token: object) -> bool:
-        return token in self._ids
+        return isinstance(token, str) and self.id(token) != UNK
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.tokens == other.tokens
+
+    def __hash__(self) -> int:
+        return hash(self.tokens)
+
+    def __repr__(self) -> str:
+        return f"Vocabulary of {self.size} ids"
 
     def __iter__(self) -> Iterator[str]:
         """All V spellings in the order of their ids."""
@@ -70,18 +104,38 @@ class Vocabulary:
 
     def id(self, token: str) -> int:
         """The id of ``token``, `UNK` if it has none."""
-        return self._ids.get(token, UNK)
+        if (ids := self._dictionary(1)) is None:
+            number = self.table.find(token)
+            return number + len(RESERVED) if number >= 0 else UNK
+        return ids.get(token, UNK)
 
     def ids(self, tokens: Iterable[str]) -> Iterator[int]:
         """The ids of many tokens."""
-        get = self._ids.get
-        return (get(token, UNK) for token in tokens)
+        many = tokens if isinstance(tokens, (list, tuple)) else list(tokens)
+        if (ids := self._dictionary(len(many))) is None:
+            return map(self.id, many)
+        get = ids.get
+        return (get(token, UNK) for token in many)
+
+    def _dictionary(self, wanted: int) -> dict[str, int] | None:
+        """The ids by token, made where so many look-ups in the table have been asked for that it is worth its time."""
+        if self._ids is None:
+            self._asked += wanted
+            if self._asked > self.size // LOOK_UPS:
+                self._ids = {token: i for i, token in enumerate(self.tokens, start=len(RESERVED))}
+        return self._ids
 
     def token(self, id: int) -> str:
         """The spelling of an id; `ModelError` outside 0 to V - 1."""
         if not 0 <= id < self.size:
             raise _outside(id, self.size)
-        return RESERVED[id] if id < len(RESERVED) else self.tokens[id - len(RESERVED)]
+        if id < len(RESERVED):
+            return RESERVED[id]
+        if self._tokens is None:
+            self._asked += 1
+            if self._asked <= self.size // LOOK_UPS:
+                return self.table.spelt(id - len(RESERVED)).decode("utf-8", "replace")
+        return self.tokens[id - len(RESERVED)]
 
     def check_ids(self, ids: Ids) -> Ids:
         """``ids`` as an int64 array (T,); `ModelError` if one is outside 0 to V - 1."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Unpack
 
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from chekhov.errors import COPY_AGAIN, ModelError, TextError
 from chekhov.tokens import marks, storage
-from chekhov.tokens.blanks import AT_FIRST, Types, count_tokens, encode_tokens, types_of
-from chekhov.tokens.spelling import SpellingModel, train_spelling
+from chekhov.tokens.blanks import AT_FIRST, Types, count_tokens
+from chekhov.tokens.spelling import Spelling, SpellingModel, train_spelling
 from chekhov.tokens.vocabulary import RESERVED, Limits, Vocabulary, check_limits
+from chekhov.tokens.word_table import encode_document
 from chekhov.types import BOS, EOS, UNK, Ids
 
 BLOCK = 1 << 18  # characters that are read at once
@@ -39,18 +40,15 @@ class WhitespaceTokenizer:
     """
 
     vocabulary: Vocabulary
-    spelling: SpellingModel
+    spelling: Spelling
     options: WhitespaceSettings
+    stored_digest: str = field(default="", repr=False, compare=False)
     name = "whitespace"
     lossless = False
 
     def __post_init__(self) -> None:
-        check_tokens(self.vocabulary, self.options.literal_unk)
-
-    @cached_property
-    def types(self) -> Types:
-        """What kernels look tokens up in."""
-        return types_of(self.vocabulary.tokens)
+        if not self.vocabulary.mapped:
+            check_tokens(self.vocabulary, self.options.literal_unk)
 
     @property
     def settings(self) -> dict[str, bool | str]:
@@ -59,9 +57,9 @@ class WhitespaceTokenizer:
     def to_json(self) -> bytes:
         return storage.write(self.name, self.options, self.vocabulary, self.spelling)
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        return storage.digest(self.to_json())
+        return self.stored_digest or storage.digest(self.to_json())
 
     def segment(self, text: str) -> list[str]:
         """The tokens of a document, one for each id of `encode`."""
@@ -73,7 +71,7 @@ class WhitespaceTokenizer:
         if len(document) >= LONG:
             with suppress(UnicodeEncodeError):
                 text = checked(document, self.options)
-                return encode_tokens(self.types, text, lines=self.options.lines)
+                return encode_document(self.vocabulary.table, text, lines=self.options.lines)
         if self.options.lines:
             return marks.encode_sentences(self.vocabulary, split(document, self.options))
         return marks.open_last(marks.encode_sentences(self.vocabulary, split(document, self.options)))
@@ -159,7 +157,7 @@ def train_and_encode(
         if options.lines and text and not text.endswith("\n"):
             text += "\n"
         for block in blocks_of_lines(text):
-            parts.append(types.read(np.frombuffer(block.encode(), np.uint8), learn=True, lines=options.lines))
+            parts.append(types.read(np.frombuffer(block.encode(), np.uint8), lines=options.lines))
     numbers = np.concatenate([np.empty(0, np.int32), *parts])
     counts = types.count(numbers)
     tokenizer, id_of = from_types(types, counts, options, **limits)

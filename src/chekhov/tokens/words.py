@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Unpack
 
@@ -14,7 +15,7 @@ import regex
 
 from chekhov.text.sentences import sentences
 from chekhov.tokens import marks, storage
-from chekhov.tokens.spelling import SpellingModel
+from chekhov.tokens.spelling import Spelling
 from chekhov.tokens.vocabulary import RESERVED, Limits, Vocabulary
 from chekhov.tokens.whitespace import check_tokens, from_word_counts
 from chekhov.types import EOS, UNK, Ids
@@ -42,13 +43,15 @@ class WordTokenizer:
     """
 
     vocabulary: Vocabulary
-    spelling: SpellingModel
+    spelling: Spelling
     options: WordSettings
+    stored_digest: str = field(default="", repr=False, compare=False)
     name = "words"
     lossless = False
 
     def __post_init__(self) -> None:
-        check_tokens(self.vocabulary, self.options.literal_unk)
+        if not self.vocabulary.mapped:
+            check_tokens(self.vocabulary, self.options.literal_unk)
 
     @property
     def settings(self) -> dict[str, bool | str]:
@@ -57,9 +60,9 @@ class WordTokenizer:
     def to_json(self) -> bytes:
         return storage.write(self.name, self.options, self.vocabulary, self.spelling)
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        return storage.digest(self.to_json())
+        return self.stored_digest or storage.digest(self.to_json())
 
     def segment(self, text: str) -> list[str]:
         """The tokens of a document, one for each id of `encode`."""

@@ -1,0 +1,107 @@
+"""A vocabulary as flat arrays: what the dictionary says, and no crash whatever the arrays hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chekhov.errors import ModelError
+from chekhov.tokens.text_kernels import hash_of as kernel_hash
+from chekhov.tokens.vocabulary import LOOK_UPS, Vocabulary
+from chekhov.tokens.word_table import WordTable, encode_document, fill_slots_fast, hash_of
+from chekhov.types import UNK
+
+tokens = st.text(st.characters(exclude_categories=["Cs", "Z", "C"]), min_size=1, max_size=30)
+vocabularies = st.sets(tokens, max_size=40).map(lambda words: [word for word in words if word not in ("<s>", "</s>")])
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=40))
+def test_the_hash_in_python_is_that_of_the_kernel(word: bytes) -> None:
+    text = np.frombuffer(b"x" + word + b"yz", np.uint8)
+    assert hash_of(word) == kernel_hash(text, 1, 1 + len(word)) & (1 << 64) - 1
+
+
+@settings(deadline=None)
+@given(vocabularies)
+def test_the_slots_filled_in_python_are_those_of_the_kernel(words: list[str]) -> None:
+    table = WordTable.of(words)
+    slots = np.full_like(table.slots, -1)
+    fill_slots_fast(table.spellings, table.starts, slots)
+    assert np.array_equal(slots, table.slots)
+
+
+@settings(deadline=None)
+@given(vocabularies, st.lists(tokens, max_size=10))
+def test_a_mapped_vocabulary_is_the_vocabulary(words: list[str], others: list[str]) -> None:
+    plain, mapped = Vocabulary(words), Vocabulary.of_table(WordTable.of(words))
+    for many in (False, True):
+        if many:  # from then on by the dictionary
+            list(mapped.ids(["?"] * (mapped.size // LOOK_UPS + 1)))
+        assert [mapped.table.find(word) for word in words] == list(range(len(words)))
+        for word in [*words, *others, "<unk>", "<s>", "", "\ud800", "a\x00"]:
+            assert mapped.id(word) == plain.id(word)
+            assert (word in mapped) == (word in plain)
+        assert list(mapped.ids([*others, *words])) == list(plain.ids([*others, *words]))
+        assert [mapped.token(id) for id in range(plain.size)] == list(plain)
+        assert (mapped.size, len(mapped)) == (plain.size, len(plain))
+    assert mapped == plain and mapped.tokens == plain.tokens and list(mapped) == list(plain)
+    with pytest.raises(ModelError, match="E-TOKEN-009"):
+        mapped.token(plain.size)
+
+
+def test_words_of_one_hash_are_told_apart() -> None:
+    """The slots are made so that every word comes first to the slot of another with the same upper half of the hash."""
+    words = ["a", "b", "c"]
+    table = WordTable.of(words)
+    slots, by_kernel = table.slots.copy(), {}
+    for word in words:
+        slots[:, 1] = -1
+        first = hash_of(word.encode()) % len(slots)
+        for step, other in enumerate([*[w for w in words if w != word], word]):
+            tag = np.int64(hash_of(word.encode()) >> 32).astype(np.int32)
+            slots[(first + step) % len(slots)] = tag, words.index(other)
+        forged = WordTable(table.spellings, table.starts, slots)
+        assert forged.find(word) == words.index(word)
+        by_kernel[word] = encode_document(forged, word, lines=False).tolist()
+    assert by_kernel == {"a": [3], "b": [4], "c": [5]}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200), st.data())
+def test_whatever_the_arrays_hold_nothing_is_read_outside(noise: bytes, data: st.DataObject) -> None:
+    words = ["Мама", "мыла", "раму", "a" * 40]
+    arrays = {name: array.copy() for name, array in WordTable.of(words).arrays().items()}
+    for name in data.draw(st.sets(st.sampled_from(sorted(arrays)), min_size=1)):
+        raw = arrays[name].view(np.uint8).reshape(-1)
+        raw[: len(noise)] = np.frombuffer(noise[: len(raw)], np.uint8)
+    table = WordTable.from_arrays(arrays)
+    text = " ".join([*words, "other", ""])
+    ids = encode_document(table, text, lines=True)
+    assert len(ids) == 6 and ids.min() >= UNK and ids.max() < 7
+    for word in words:
+        assert -1 <= table.find(word) < 4
+    assert len([table.spelt(number) for number in range(-1, 5)]) == 6
+    try:
+        table.words()
+    except ModelError as error:
+        assert error.code == "E-TOKEN-014"
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("slots", np.zeros((3, 2), np.int32)),
+        ("slots", np.zeros((0, 2), np.int32)),
+        ("slots", np.zeros((4, 2), np.int64)),
+        ("starts", np.zeros(0, np.int64)),
+        ("spellings", np.zeros((2, 2), np.uint8)),
+        ("spellings", None),
+    ],
+)
+def test_arrays_of_other_types_or_shapes_are_refused(name: str, array: np.ndarray | None) -> None:
+    arrays = {**WordTable.of(["a"]).arrays(), name: array}
+    with pytest.raises(ModelError, match="E-TOKEN-014"):
+        WordTable.from_arrays({key: value for key, value in arrays.items() if value is not None})
