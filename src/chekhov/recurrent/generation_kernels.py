@@ -10,7 +10,7 @@ That input depends on the token alone, so it is made once: ``inputs`` keeps it, 
 it is. A stream's numbers are the same whatever streams are beside it.
 
 ``rounded`` (2 * B + 16 rows of ``plan[ROW]``) is room for what is multiplied, ``floats`` for 2 * B scales, one
-embedding, two times 16 rows of a panel's sums and, where tokens share slots, the inputs of B streams.
+embedding, three times 16 rows of a panel's sums and, where tokens share slots, the inputs of B streams.
 """
 
 from __future__ import annotations
@@ -33,52 +33,62 @@ from chekhov.kernels.integer_kernels import (
 )
 from chekhov.kernels.jit import inlined, kernel, prefetch
 from chekhov.kernels.tile_kernels import tiles_off
-from chekhov.kernels.vector_kernels import LANES, LOG2_E, load, power_of_two, sigmoid, splat, store, tanh
+from chekhov.kernels.vector_kernels import (
+    LANES,
+    LOG2_E,
+    above_zero,
+    first_lanes,
+    load,
+    power_of_two,
+    sigmoid,
+    splat,
+    store,
+    tanh,
+)
 
 # places in ``plan``
-LAYERS, UNITS, STREAM, RESIDUAL, VOCABULARY, ROW, EMBEDDING = 0, 1, 2, 3, 4, 5, 6
-HEAD, HEAD_NUMBERS, INPUT, INPUT_NUMBERS, SHOWN, KEPT_ROW = 7, 8, 9, 10, 11, 12
-PLAN = 13
+LAYERS, UNITS, HIDDEN, GATES, STATES, ACTIVATION, RESIDUAL, STREAM, SHOWN, ROW = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+EMBEDDING, VOCABULARY, KEPT_ROW, HEAD, HEAD_NUMBERS, INPUT, INPUT_NUMBERS = 10, 11, 12, 13, 14, 15, 16
+PLAN = 17
+TANH, RELU, SIGMOID, IDENTITY = 0, 1, 2, 3  # ``plan[ACTIVATION]``
 
 BOS, EOS = 1, 2
 ROWS = 16  # that share one reading of a panel
 FEW = 3  # rows that are no less quickly multiplied one by one
-WIDTH = 4 * LANES
+WIDE, NARROW = 4 * LANES, 3 * LANES  # of a panel: of a GRU's three gates it is narrow
 LOWEST, ZERO = np.float32(-3.0e38), np.float32(0.0)
-put_1, put_6 = panel_product(1, 4, add=False), panel_product(6, 4, add=False)
-add_1, add_6 = panel_product(1, 4, add=True), panel_product(6, 4, add=True)
-
-
-tiles, put_results, add_results = tile_product(4), tile_results(4, add=False), tile_results(4, add=True)
-
-
-@inlined
-def put_tile(rows, a, a0, a_row, floats, s, matrices, p, words, numbers, n, out, o, o_row, t):
-    """``rows`` rows times a panel, with its bias. ``floats[t:]``: room for sums. bfloat16 is always multiplied in the
-    same way, since the sums of `tiles` have an order of their own."""
-    if by_tiles(matrices) and (rows > FEW or numbers_in_a_word(matrices) == 2):
-        tiles(a, a0, a_row, matrices, p, words, floats, t)
-        put_results(matrices, floats, t, rows, floats, s, numbers, n, out, o, o_row)
-        return
-    sixes = rows // 6 * 6
-    for r in range(0, sixes, 6):
-        put_6(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
-    for r in range(sixes, rows):
-        put_1(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+wide_1, wide_6, wide_tiles, wide_results = panel_product(1, 4), panel_product(6, 4), tile_product(4), tile_results(4)
+narrow_1, narrow_6 = panel_product(1, 3), panel_product(6, 3)
+narrow_tiles, narrow_results = tile_product(3), tile_results(3)
 
 
 @inlined
-def add_tile(rows, a, a0, a_row, floats, s, matrices, p, words, numbers, n, out, o, o_row, t):
-    """The same, added to what is there."""
+def wide_panel(rows, a, a0, a_row, floats, s, matrices, p, words, numbers, n, out, o, o_row, t):
+    """``rows`` rows times a panel of 64, with its bias. ``floats[t:]``: room for sums. bfloat16 is always multiplied in
+    the same way, since the sums of tiles have an order of their own."""
     if by_tiles(matrices) and (rows > FEW or numbers_in_a_word(matrices) == 2):
-        tiles(a, a0, a_row, matrices, p, words, floats, t)
-        add_results(matrices, floats, t, rows, floats, s, numbers, n, out, o, o_row)
+        wide_tiles(a, a0, a_row, matrices, p, words, floats, t)
+        wide_results(matrices, floats, t, rows, floats, s, numbers, n, out, o, o_row)
         return
     sixes = rows // 6 * 6
     for r in range(0, sixes, 6):
-        add_6(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+        wide_6(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
     for r in range(sixes, rows):
-        add_1(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+        wide_1(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+
+
+@inlined
+def narrow_panel(rows, a, a0, a_row, floats, s, matrices, p, words, numbers, n, out, o, o_row, t):
+    """The same with a panel of 48."""
+    if by_tiles(matrices) and (rows > FEW or numbers_in_a_word(matrices) == 2):
+        narrow_tiles(a, a0, a_row, matrices, p, words, floats, t)
+        narrow_results(matrices, floats, t, rows, floats, s, numbers, n, out, o, o_row)
+        return
+    sixes = rows // 6 * 6
+    for r in range(0, sixes, 6):
+        narrow_6(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+    for r in range(sixes, rows):
+        narrow_1(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
 
 
 @kernel
@@ -91,7 +101,7 @@ def outside(tokens, plan):
 
 
 @kernel
-def keep_input(matrices, numbers, plan, inputs, kept, embedding, token, G, rounded, floats, e):
+def keep_input(matrices, numbers, plan, inputs, kept, embedding, token, rounded, floats, e):
     """The first layer's input W x + b for a token, in its slot; ``floats[e:]``: room for an embedding."""
     slot = token % len(kept)
     if kept[slot] == token:
@@ -103,100 +113,153 @@ def keep_input(matrices, numbers, plan, inputs, kept, embedding, token, G, round
         floats[e + i] = embedding[token, i]
     floats[0] = put_row(floats, e, size, rounded, 0)
     words = size // numbers_in_a_word(matrices)
-    for n in range(0, G, WIDTH):
-        put_1(
-            rounded, 0, 0, floats, 0, matrices, plan[INPUT] + n * size, words, numbers, plan[INPUT_NUMBERS] + 3 * n,
-            inputs, slot * plan[KEPT_ROW] + n, 0,
-        )  # fmt: skip
+    into = slot * plan[KEPT_ROW]
+    width = NARROW if plan[GATES] == 3 else WIDE
+    for n in range(0, plan[GATES] * plan[UNITS], width):
+        panel, beside = plan[INPUT] + n * size, plan[INPUT_NUMBERS] + 3 * n
+        if width == NARROW:
+            narrow_1(rounded, 0, 0, floats, 0, matrices, panel, words, numbers, beside, inputs, into + n, 0)
+        else:
+            wide_1(rounded, 0, 0, floats, 0, matrices, panel, words, numbers, beside, inputs, into + n, 0)
     kept[slot] = token
     return slot
 
 
 @kernel
-def find_inputs(matrices, numbers, plan, inputs, kept, embedding, tokens, G, rounded, floats, e, gathered, sources):
+def find_inputs(matrices, numbers, plan, inputs, kept, embedding, tokens, rounded, floats, e, gathered, sources):
     """``sources[b]``: where in ``inputs`` the row of stream b begins; where tokens may share slots, the rows are copied
     to ``floats[gathered:]`` and sources tells where there."""
+    G = plan[GATES] * plan[UNITS]
     for b in range(len(tokens)):
         token = tokens[b]
         if token == BOS:
             token = EOS
-        slot = keep_input(matrices, numbers, plan, inputs, kept, embedding, token, G, rounded, floats, e)
+        slot = keep_input(matrices, numbers, plan, inputs, kept, embedding, token, rounded, floats, e)
         sources[b] = slot * plan[KEPT_ROW]
         if len(kept) < plan[VOCABULARY]:
-            sources[b] = gathered + b * G
             for i in range(0, G, LANES):
-                store(floats, sources[b] + i, load(inputs, slot * plan[KEPT_ROW] + i))
+                store(floats, gathered + b * G + i, load(inputs, sources[b] + i))
+            sources[b] = gathered + b * G
+
+
+@inlined
+def lstm_units(floats, z, y, streams, after, own, units):
+    """Sixteen units of h and c, at ``own`` and ``units`` behind it. z: what comes from below, y: from h."""
+    i = sigmoid(load(floats, z) + load(floats, y))
+    f = sigmoid(load(floats, z + LANES) + load(floats, y + LANES))
+    g = tanh(load(floats, z + 2 * LANES) + load(floats, y + 2 * LANES))
+    o = sigmoid(load(floats, z + 3 * LANES) + load(floats, y + 3 * LANES))
+    cell = f * load(streams, own + units) + i * g
+    store(after, own + units, cell)
+    store(after, own, o * tanh(cell))
+
+
+@inlined
+def gru_units(floats, z, y, streams, after, own):
+    """Sixteen units of h; the reset gate multiplies what comes from h, its bias included."""
+    r = sigmoid(load(floats, z) + load(floats, y))
+    keep = sigmoid(load(floats, z + LANES) + load(floats, y + LANES))
+    n = tanh(load(floats, z + 2 * LANES) + r * load(floats, y + 2 * LANES))
+    store(after, own, n + keep * (load(streams, own) - n))
+
+
+@inlined
+def elman_units(floats, z, y, after, own, left, activation):
+    """Sixty-four units of h, of which ``left`` are units; the rest is 0."""
+    for i in range(0, WIDE, LANES):
+        new = load(floats, z + i) + load(floats, y + i)
+        if activation == TANH:
+            new = tanh(new)
+        elif activation == RELU:
+            new = above_zero(new, new)
+        elif activation == SIGMOID:
+            new = sigmoid(new)
+        store(after, own + i, first_lanes(new, left - i))
 
 
 @kernel
-def lstm_step(matrices, numbers, plan, inputs, kept, embedding, tokens, streams, after, rounded, floats, sources):
+def advance_step(matrices, numbers, plan, inputs, kept, embedding, tokens, streams, after, rounded, floats, sources):
     """Reads a token of each stream: ``after`` becomes the state. False if a token is none of the vocabulary's."""
     if outside(tokens, plan):
         return False
     B, units, S, row, residual = len(tokens), plan[UNITS], plan[STREAM], plan[ROW], plan[RESIDUAL]
-    shown, G = plan[SHOWN], 4 * units
+    gates, states, shown = plan[GATES], plan[STATES], plan[SHOWN]
+    width = NARROW if gates == 3 else WIDE
     z = 2 * B + plan[EMBEDDING]
-    t = z + ROWS * WIDTH
-    gathered = t + ROWS * WIDTH
-    find_inputs(matrices, numbers, plan, inputs, kept, embedding, tokens, G, rounded, floats, 2 * B, gathered, sources)
+    y, t = z + ROWS * WIDE, z + 2 * ROWS * WIDE
+    gathered = z + 3 * ROWS * WIDE
+    find_inputs(matrices, numbers, plan, inputs, kept, embedding, tokens, rounded, floats, 2 * B, gathered, sources)
     copied = len(kept) < plan[VOCABULARY]
     words = units // numbers_in_a_word(matrices)
     tiles_for(matrices, words)
-    panel, place, number = units * WIDTH, 0, 0
+    panel, place, number = units * width, 0, 0
     for b in range(B):
         store(after, b * S + S - LANES, splat(ZERO))  # belongs to nothing
     for layer in range(plan[LAYERS]):
-        hidden = layer * 2 * units
-        below = shown if residual else hidden - 2 * units
+        hidden = layer * states * units
+        below = shown if residual else hidden - states * units
         for b in range(B):
             if layer > 0:
                 floats[b] = put_row(after, b * S + below, units, rounded, b * row)
             floats[B + b] = put_row(streams, b * S + hidden, units, rounded, (B + b) * row)
-        for u in range(0, units, LANES):
+        for u in range(0, units, width // gates):
             from_below, beside = place, number
             if layer > 0:
                 place += panel
-                number += 3 * WIDTH
+                number += 3 * width
             for first in range(0, B, ROWS):
                 rows = min(ROWS, B - first)
-                if layer > 0:
-                    put_tile(
-                        rows, rounded, first * row, row, floats, first, matrices, from_below, words, numbers, beside,
-                        floats, z, WIDTH, t,
+                a, s = first * row, B + first
+                if layer == 0:
+                    for r in range(rows):
+                        source = sources[first + r] + gates * u
+                        for i in range(0, width, LANES):
+                            if copied:
+                                store(floats, z + r * WIDE + i, load(floats, source + i))
+                            else:
+                                store(floats, z + r * WIDE + i, load(inputs, source + i))
+                if gates == 3:
+                    if layer > 0:
+                        narrow_panel(
+                            rows, rounded, a, row, floats, first, matrices, from_below, words, numbers, beside,
+                            floats, z, WIDE, t,
+                        )  # fmt: skip
+                    narrow_panel(
+                        rows, rounded, a + B * row, row, floats, s, matrices, place, words, numbers, number,
+                        floats, y, WIDE, t,
                     )  # fmt: skip
                 else:
-                    for r in range(rows):
-                        source = sources[first + r] + 4 * u
-                        for i in range(0, WIDTH, LANES):
-                            if copied:
-                                store(floats, z + r * WIDTH + i, load(floats, source + i))
-                            else:
-                                store(floats, z + r * WIDTH + i, load(inputs, source + i))
-                add_tile(
-                    rows, rounded, (B + first) * row, row, floats, B + first, matrices, place, words, numbers, number,
-                    floats, z, WIDTH, t,
-                )  # fmt: skip
+                    if layer > 0:
+                        wide_panel(
+                            rows, rounded, a, row, floats, first, matrices, from_below, words, numbers, beside,
+                            floats, z, WIDE, t,
+                        )  # fmt: skip
+                    wide_panel(
+                        rows, rounded, a + B * row, row, floats, s, matrices, place, words, numbers, number,
+                        floats, y, WIDE, t,
+                    )  # fmt: skip
                 for r in range(rows):
-                    at, own = z + r * WIDTH, (first + r) * S + hidden + u
+                    own = (first + r) * S + hidden + u
                     if B > ROWS:  # the same lines of the streams that come next
-                        prefetch(streams, own + units + ROWS * S)
+                        prefetch(streams, own + (states - 1) * units + ROWS * S)
                         prefetch(after, own + ROWS * S)
-                        prefetch(after, own + units + ROWS * S)
-                    i = sigmoid(load(floats, at))
-                    f = sigmoid(load(floats, at + LANES))
-                    g = tanh(load(floats, at + 2 * LANES))
-                    o = sigmoid(load(floats, at + 3 * LANES))
-                    cell = f * load(streams, own + units) + i * g
-                    new = o * tanh(cell)
-                    store(after, own, new)
-                    store(after, own + units, cell)
+                        prefetch(after, own + (states - 1) * units + ROWS * S)
+                    if gates == 4:
+                        lstm_units(floats, z + r * WIDE, y + r * WIDE, streams, after, own, units)
+                    elif gates == 3:
+                        gru_units(floats, z + r * WIDE, y + r * WIDE, streams, after, own)
+                    else:
+                        left = plan[HIDDEN] - u
+                        elman_units(floats, z + r * WIDE, y + r * WIDE, after, own, left, plan[ACTIVATION])
                     if residual:
                         out = (first + r) * S + shown + u
-                        if layer > 0:
-                            new = new + load(after, out)
-                        store(after, out, new)
+                        for i in range(0, width // gates, LANES):
+                            new = load(after, own + i)
+                            if layer > 0:
+                                new = new + load(after, out + i)
+                            store(after, out + i, new)
             place += panel
-            number += 3 * WIDTH
+            number += 3 * width
     tiles_off()
     return True
 
@@ -207,26 +270,28 @@ def log_probs_step(matrices, numbers, plan, streams, out, rounded, floats):
     units, S, V, row = plan[UNITS], plan[STREAM], plan[VOCABULARY], plan[ROW]
     B = len(streams) // S
     z = 2 * B + plan[EMBEDDING]
-    t = z + ROWS * WIDTH
+    t = z + 2 * ROWS * WIDE
     words = units // numbers_in_a_word(matrices)
     tiles_for(matrices, words)
     for b in range(B):
         floats[b] = put_row(streams, b * S + plan[SHOWN], units, rounded, b * row)
-    for n in range(0, V, WIDTH):
+    for n in range(0, V, WIDE):
         panel, beside = plan[HEAD] + n * units, plan[HEAD_NUMBERS] + 3 * n
-        across = min(WIDTH, V - n)
+        across = min(WIDE, V - n)
         for first in range(0, B, ROWS):
             rows, a0 = min(ROWS, B - first), first * row
-            if across == WIDTH:
+            if across == WIDE:
                 at = first * V + n
-                put_tile(rows, rounded, a0, row, floats, first, matrices, panel, words, numbers, beside, out, at, V, t)
+                wide_panel(
+                    rows, rounded, a0, row, floats, first, matrices, panel, words, numbers, beside, out, at, V, t
+                )
             else:
-                put_tile(
-                    rows, rounded, a0, row, floats, first, matrices, panel, words, numbers, beside, floats, z, WIDTH, t
+                wide_panel(
+                    rows, rounded, a0, row, floats, first, matrices, panel, words, numbers, beside, floats, z, WIDE, t
                 )
                 for r in range(rows):
                     for i in range(across):
-                        out[(first + r) * V + n + i] = floats[z + r * WIDTH + i]
+                        out[(first + r) * V + n + i] = floats[z + r * WIDE + i]
     tiles_off()
     for b in range(B):
         normalise(out, b * V, V)

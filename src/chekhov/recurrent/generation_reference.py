@@ -50,11 +50,12 @@ def lstm(from_below: Array, U: Any, h: Array, c: Array, precision: str) -> tuple
     return sigmoid(o) * np.tanh(c), c
 
 
-def gru(from_below: Array, U: Any, b_hh: Any, h: Array, precision: str) -> Array:
-    """``from_below`` (3H): W x + b. -> h. The reset gate multiplies the product; the update gate keeps."""
+def gru(from_below: Array, U: Any, b_hh: Any, h: Array, precision: str, update: str) -> Array:
+    """``from_below`` (3H): W x + b. -> h. The reset gate multiplies the product; ``update`` as `GRU`'s."""
     (x_r, x_z, x_n), (h_r, h_z, h_n) = np.split(from_below, 3), np.split(product(U, h, precision) + b_hh, 3)
     z, n = sigmoid(x_z + h_z), np.tanh(x_n + sigmoid(x_r + h_r) * h_n)
-    return z * h + (1 - z) * n
+    keep = z if update == "keep" else 1 - z
+    return keep * h + (1 - keep) * n
 
 
 def elman(from_below: Array, U: Any, h: Array, precision: str, activation: str) -> Array:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from chekhov.errors import UsageError
 from chekhov.kernels import dispatch
@@ -25,7 +26,9 @@ from chekhov.recurrent.generation_weights import Packer, Place, aligned, unit_pa
 from chekhov.recurrent.language_model import RecurrentLM
 from chekhov.types import BOS, Arrays, Ids, LogProbs, score_stepwise
 
-LANES, WIDTH = 16, 64
+LANES, WIDE = 16, 64
+GATES = {"lstm": 4, "gru": 3, "elman": 1}
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")  # as `generation_kernels` numbers them
 APART = 64  # numbers between two rounded rows, so that they do not share lines of the cache
 INPUTS = 1 << 27  # bytes: so many of the first layer's inputs are kept
 AT_ONCE = 1 << 28  # products: where all of the inputs take no more, they are made at the start, in float32
@@ -40,8 +43,10 @@ class GeneratorState(NamedTuple):
 def refusal(model: RecurrentLM, precision: str) -> str:
     """Why there are no generation kernels for this net in this precision on this machine; "" if there are."""
     path = dispatch.chosen()
-    if model.cell != "lstm":
+    if model.cell not in GATES:
         return f"there are none for the cell {model.cell}"
+    if model.cell_options.get("reset", "after") != "after":
+        return "there are none for a GRU with reset=before"
     if not path.compiled:
         return path.why
     if precision == "bf16" and not path.bf16:
@@ -73,10 +78,11 @@ class Generator:
         self.model, self.precision = model, precision
         self.vocab_size, self.kind = model.vocab_size, model.kind
         self.kernels, self.lock = kernels, threading.Lock()
-        self.units = up(model.stack.hidden_size, LANES)
-        self.gates = 4 * self.units
-        states = 2 * len(model.stack.cells)
-        self.shown = (states if model.stack.residual else states - 2) * self.units
+        self.gates, self.states = GATES[model.cell], 2 if model.cell == "lstm" else 1
+        self.width = 48 if self.gates == 3 else 64  # of a panel
+        self.units = up(model.stack.hidden_size, self.width // self.gates)
+        states = self.states * len(model.stack.cells)
+        self.shown = (states if model.stack.residual else states - self.states) * self.units
         self.stream_size = (states + model.stack.residual) * self.units + LANES  # an odd number of lines of a cache
         with torch.no_grad():
             self._pack()
@@ -86,16 +92,15 @@ class Generator:
         model, k = self.model, self.kernels
         packer, units = Packer(self.precision), self.units
         for layer, cell in enumerate(model.stack.cells):
-            W, U, b_ih, b_hh = cell.parameters_by_letter()  # type: ignore[operator]
-            bias = b_ih + b_hh
-            hidden = unit_panels(U, torch.zeros_like(bias), 4, units, WIDTH)
+            W, U, bias, b_hh = self._weights(cell)
+            hidden = unit_panels(U, b_hh, self.gates, units, self.width)
             if layer == 0:
                 packer.add(hidden)
                 first = W * model.stack.hidden_size**0.5 if model.tied else W, bias
             else:
-                packer.add(unit_panels(W, bias, 4, units, WIDTH), hidden)
-        head = packer.add(unit_panels(model.head.weight, model.head.bias, 1, up(self.vocab_size, WIDTH), WIDTH))
-        beside = unit_panels(*first, 4, units, WIDTH)
+                packer.add(unit_panels(W, bias, self.gates, units, self.width), hidden)
+        head = packer.add(unit_panels(model.head.weight, model.head.bias, 1, up(self.vocab_size, WIDE), WIDE))
+        beside = unit_panels(*first, self.gates, units, self.width)
         self._keep_inputs(*first)
         into = packer.add(beside) if (self.kept < 0).any() else Place(0, 0)
         self.matrices, self.numbers = packer.arrays()
@@ -104,6 +109,10 @@ class Generator:
         for place, value in (
             (k.LAYERS, len(model.stack.cells)),
             (k.UNITS, units),
+            (k.HIDDEN, model.stack.hidden_size),
+            (k.GATES, self.gates),
+            (k.STATES, self.states),
+            (k.ACTIVATION, ACTIVATIONS.index(model.cell_options.get("activation", "tanh"))),
             (k.STREAM, self.stream_size),
             (k.RESIDUAL, model.stack.residual),
             (k.VOCABULARY, self.vocab_size),
@@ -114,13 +123,23 @@ class Generator:
             (k.INPUT, into.matrices),
             (k.INPUT_NUMBERS, into.numbers),
             (k.SHOWN, self.shown),
-            (k.KEPT_ROW, self.gates + LANES),
+            (k.KEPT_ROW, self.gates * units + LANES),
         ):
             self.plan[place] = value
 
+    def _weights(self, cell: Any) -> tuple[Tensor, ...]:
+        """W, U and what is added to W x and to U h: of a GRU two vectors, else their sum to the first."""
+        W, U, b_ih, b_hh = cell.parameters_by_letter()
+        if self.gates != 3:
+            return W, U, b_ih + b_hh, torch.zeros_like(b_hh)
+        if cell.update == "replace":  # sigmoid(-z) is what stays
+            sign = torch.tensor([1.0, -1.0, 1.0]).repeat_interleave(cell.hidden_size)
+            return W * sign[:, None], U * sign[:, None], b_ih * sign, b_hh * sign
+        return W, U, b_ih, b_hh
+
     def _keep_inputs(self, W: Any, bias: Any) -> None:
         """Room for W x + b of the tokens; all of them now, in float32, where that takes no time."""
-        model, (V, G) = self.model, (self.vocab_size, self.gates)
+        model, (V, G) = self.model, (self.vocab_size, self.gates * self.units)
         whole = model.embedding is None or V * W.numel() <= AT_ONCE
         slots = V if whole else max(1, min(V, INPUTS // (4 * G)))
         self.inputs, self.kept = aligned(slots * (G + LANES), np.float32), np.full(slots, -1, np.int64)
@@ -129,16 +148,16 @@ class Generator:
             self.embedding = model.embedding.weight.numpy().copy()
         if whole:
             columns = W.t() if model.embedding is None else model.embedding.weight @ W.t()
-            panels = unit_panels((columns + bias).t().contiguous(), bias, 4, self.units, WIDTH).weights
+            panels = unit_panels((columns + bias).t().contiguous(), bias, self.gates, self.units, self.width).weights
             self.inputs.reshape(V, -1)[:, :G] = panels.reshape(G, -1)[:, :V].t().numpy()
             self.kept[:] = np.arange(V)
 
     def _make_room(self, B: int) -> None:
         k = self.kernels
-        gathered = 0 if len(self.kept) == self.vocab_size else B * self.gates
+        gathered = 0 if len(self.kept) == self.vocab_size else B * self.gates * self.units
         self.rows = B
         self.rounded = aligned((2 * B + k.ROWS) * int(self.plan[k.ROW]), ROUNDED[self.precision])
-        self.floats = aligned(2 * B + int(self.plan[k.EMBEDDING]) + 2 * k.ROWS * WIDTH + gathered, np.float32)
+        self.floats = aligned(2 * B + int(self.plan[k.EMBEDDING]) + 3 * k.ROWS * WIDE + gathered, np.float32)
         self.sources = np.zeros(B, np.int64)
 
     # The contract.
@@ -156,7 +175,7 @@ class Generator:
         with self.lock:
             if self.rows < B:
                 self._make_room(B)
-            known = self.kernels.lstm_step(
+            known = self.kernels.advance_step(
                 self.matrices, self.numbers, self.plan, self.inputs, self.kept, self.embedding,
                 np.ascontiguousarray(tokens, np.int64), streams.reshape(-1), after.reshape(-1),
                 self.rounded, self.floats, self.sources,

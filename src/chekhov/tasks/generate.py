@@ -55,9 +55,9 @@ def generate(
     """``num`` samples; sample i is the same alone or beside others (stream i of ``seed``).
 
     ``beam``: no drawing, but the ``num`` most probable texts that beam search finds, the best first; ``length_penalty``
-    is its exponent. ``precision``: of a net's arithmetic (`tasks.decoders.decoder`); of what is not there as it was asked
-    for, ``note`` tells. ``stop``: strings at whose first occurrence in the new text it is cut. ``watch`` gets the new text
-    of sample 0 as it grows. Raises `UsageError` naming the flag that is out of range.
+    is its exponent. ``stop``: strings at whose first occurrence in the new text it is cut. ``precision``: of a net's
+    arithmetic (`tasks.decoders.decoder`), and ``note`` tells if it cannot be had. ``watch`` gets the new text of sample
+    0 as it grows. Raises `UsageError` naming the flag that is out of range.
     """
     check_range("num", num, 1, 100_000)
     check_range("max_tokens", max_tokens, 1, MAX_TOKENS)

@@ -88,7 +88,7 @@ class TextModel:
         return generate(self, prompt, **flags)[0].text
 
     def decoder(self, precision: str = "float32", note: Callable[[str], None] = silent) -> LanguageModel[Any]:
-        """What generates in a precision (`tasks.decoders.decoder`). It is made once, of the weights as they are then."""
+        """What generates in a precision (`tasks.decoders.decoder`). Made once, of the weights as they are then."""
         if precision not in self._decoders:
             self._decoders[precision] = decoder(self.model, precision, recurrent=RECURRENT, note=note)
         return self._decoders[precision]
