@@ -117,7 +117,7 @@ def test_a_step_is_the_twins(
                     np.testing.assert_allclose(a, e, atol=tolerance * max(1, np.abs(e).max()))
             head = [p.detach().numpy() for p in (model.head.weight, model.head.bias)]
             row = reference.log_softmax(*head, shown, precision)
-            np.testing.assert_allclose(log_probs[b], row, atol=10 * tolerance)
+            np.testing.assert_allclose(log_probs[b], row, atol=10 * tolerance * max(1, np.abs(shown).max()))
         assert not np.isnan(rows).any()
         state = after
 
@@ -185,7 +185,7 @@ def test_it_keeps_the_contract(cell: str, options: dict[str, Any], precision: st
 
 @pytest.mark.parametrize("settings", [{}, {"tied": True}, {"residual": True}, {"one_hot": True}], ids=str)
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize(("cell", "options"), CELLS[:-1], ids=str)  # a linear net makes roundings grow
+@pytest.mark.parametrize(("cell", "options"), CELLS, ids=str)
 def test_it_is_near_the_net_in_float32(
     cell: str, options: dict[str, Any], precision: str, settings: dict[str, Any]
 ) -> None:

@@ -60,7 +60,8 @@ def gru(from_below: Array, U: Any, b_hh: Any, h: Array, precision: str, update: 
 
 def elman(from_below: Array, U: Any, h: Array, precision: str, activation: str) -> Array:
     """``from_below`` (H): W x + b. -> h"""
-    return ACTIVATIONS[activation](from_below + product(U, h, precision))
+    a = from_below + product(U, h, precision)
+    return a if activation == "identity" else ACTIVATIONS[activation](a)
 
 
 def log_softmax(W: Any, bias: Any, features: Array, precision: str) -> Array:

@@ -51,11 +51,11 @@ def aligned(size: int, dtype: Any) -> Array:
     return memory[first : first + size * bytes_each].view(dtype)
 
 
-def unit_panels(W: Tensor, bias: Tensor, gates: int, units: int, width: int) -> Matrix:
+def unit_panels(W: Tensor, bias: Tensor, gates: int, units: int, width: int, depth: int = 1) -> Matrix:
     """W (gates * H, K), bias (gates * H) -> panels of ``width``, 16 units of each gate after another; H filled up to
-    ``units``, K to a multiple of 16."""
+    ``units``, K to ``depth`` or at least to a multiple of 16."""
     H, K = len(W) // gates, W.shape[1]
-    W = F.pad(W.view(gates, H, K), (0, up(K, LANES) - K, 0, units - H))
+    W = F.pad(W.view(gates, H, K), (0, max(depth, up(K, LANES)) - K, 0, units - H))
     bias = F.pad(bias.view(gates, H), (0, units - H))
     block = width // gates
     W = W.view(gates, units // block, block, -1).transpose(0, 1).reshape(units // block, width, -1)

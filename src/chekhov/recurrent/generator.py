@@ -24,6 +24,7 @@ from chekhov.errors import UsageError
 from chekhov.kernels import dispatch
 from chekhov.recurrent.generation_weights import Packer, Place, aligned, unit_panels, up
 from chekhov.recurrent.language_model import RecurrentLM
+from chekhov.recurrent.workspace import take
 from chekhov.types import BOS, Arrays, Ids, LogProbs, score_stepwise
 
 LANES, WIDE = 16, 64
@@ -34,6 +35,7 @@ INPUTS = 1 << 27  # bytes: so many of the first layer's inputs are kept
 AT_ONCE = 1 << 28  # products: where all of the inputs take no more, they are made at the start, in float32
 ROUNDED: dict[str, Any] = {"int8": np.uint8, "bf16": np.uint16, "float32": np.float32}
 empty = np.empty
+FRESH = 1 << 14  # numbers: a larger array comes from memory that is used again, since a fresh one costs page faults
 
 
 class GeneratorState(NamedTuple):
@@ -54,6 +56,13 @@ def refusal(model: RecurrentLM, precision: str) -> str:
     if precision == "int8" and (path.name == "avx2" or not has_vnni()):
         return "the processor has no VNNI"
     return ""
+
+
+def room(*shape: int) -> NDArray[np.float32]:
+    """An array that holds anything."""
+    if shape[0] * shape[1] < FRESH:
+        return empty(shape, np.float32)
+    return take(*shape).numpy()
 
 
 def has_vnni() -> bool:
@@ -93,13 +102,13 @@ class Generator:
         packer, units = Packer(self.precision), self.units
         for layer, cell in enumerate(model.stack.cells):
             W, U, bias, b_hh = self._weights(cell)
-            hidden = unit_panels(U, b_hh, self.gates, units, self.width)
+            hidden = unit_panels(U, b_hh, self.gates, units, self.width, units)
             if layer == 0:
                 packer.add(hidden)
                 first = W * model.stack.hidden_size**0.5 if model.tied else W, bias
             else:
-                packer.add(unit_panels(W, bias, self.gates, units, self.width), hidden)
-        head = packer.add(unit_panels(model.head.weight, model.head.bias, 1, up(self.vocab_size, WIDE), WIDE))
+                packer.add(unit_panels(W, bias, self.gates, units, self.width, units), hidden)
+        head = packer.add(unit_panels(model.head.weight, model.head.bias, 1, up(self.vocab_size, WIDE), WIDE, units))
         beside = unit_panels(*first, self.gates, units, self.width)
         self._keep_inputs(*first)
         into = packer.add(beside) if (self.kept < 0).any() else Place(0, 0)
@@ -171,7 +180,7 @@ class Generator:
         streams, B = self._streams(state), len(tokens)
         if streams.shape[0] != B:
             raise ValueError(f"{len(streams)} streams cannot read {B} tokens")
-        after = empty((B, self.stream_size), np.float32)
+        after = room(B, self.stream_size)
         with self.lock:
             if self.rows < B:
                 self._make_room(B)
@@ -186,7 +195,7 @@ class Generator:
 
     def log_probs(self, state: GeneratorState) -> LogProbs:
         streams = self._streams(state)
-        out = empty((len(streams), self.vocab_size), np.float32)
+        out = room(len(streams), self.vocab_size)
         with self.lock:
             if self.rows < len(streams):
                 self._make_room(len(streams))
