@@ -65,8 +65,8 @@ def product_sum(builder: Any, total: Any, a: Any, b: Any, dtype: Any) -> Any:
     return builder.call(cgutils.get_or_insert_function(builder.module, shape, name), [total, a, b])
 
 
-def panel_product(rows: int, vectors: int) -> Kernel:
-    """``rows`` rows times a panel, with its bias.
+def panel_product(rows: int, vectors: int, *, onto: bool = False) -> Kernel:
+    """``rows`` rows times a panel, with its bias, or ``onto`` what is there in place of the bias.
 
     out[o + r * o_row + n] = bias[n] + sum_k a[a0 + r * a_row + k] panel[p + ...][n],   n = 0 .. 16 * vectors - 1
 
@@ -105,7 +105,7 @@ def panel_product(rows: int, vectors: int) -> Kernel:
                         ]
                         own = pointer(3, builder.add(s, I64(r)), F32)
                         total = sums[i * vectors + v]
-                        finish(builder, dtype, total, pointer(10, line, FLOATS), beside, own)
+                        finish(builder, dtype, total, pointer(10, line, FLOATS), beside, own, onto=onto)
             return context.get_dummy_value()
 
         return types.void(a, a0, a_row, scales, s, panel, p, words, numbers, n0, out, o, o_row), code
@@ -194,7 +194,7 @@ def tile_product(vectors: int) -> Kernel:
     return product
 
 
-def tile_results(vectors: int) -> Kernel:
+def tile_results(vectors: int, *, onto: bool = False) -> Kernel:
     """What `panel_product` makes of its sums, for sums in memory: row r of ``sums`` is 16 * vectors long."""
 
     @intrinsic
@@ -227,7 +227,7 @@ def tile_results(vectors: int) -> Kernel:
                         )
                         for i, to in enumerate((FLOATS, FLOATS, WORDS))
                     ]
-                    finish(builder, dtype, total, place, beside, own)
+                    finish(builder, dtype, total, place, beside, own, onto=onto)
             return context.get_dummy_value()
 
         return types.void(matrices, sums, t, rows, scales, s, numbers, n0, out, o, o_row), code
@@ -235,9 +235,10 @@ def tile_results(vectors: int) -> Kernel:
     return results
 
 
-def finish(builder: Any, dtype: Any, total: Any, place: Any, beside: list[Any], own: Any) -> None:
-    """Stores what a sum means, with the bias. ``beside``: bias, scale, correction; ``own``: the row's scale."""
-    start = at(builder, beside[0])
+def finish(builder: Any, dtype: Any, total: Any, place: Any, beside: list[Any], own: Any, *, onto: bool) -> None:
+    """Stores what a sum means, with the bias or ``onto`` what is there. ``beside``: bias, scale, correction; ``own``:
+    the row's scale."""
+    start = at(builder, place if onto else beside[0])
     if dtype != types.int8:
         result = builder.fadd(start, total)
     else:

@@ -56,8 +56,11 @@ BOS, EOS = 1, 2
 ROWS = 16  # that share one reading of a panel
 FEW = 3  # rows that are no less quickly multiplied one by one
 WIDE, NARROW = 4 * LANES, 3 * LANES  # of a panel: of a GRU's three gates it is narrow
+TILE = ROWS * WIDE + 5 * LANES  # sums of a panel; not 4 KiB, lest what is stored in one seems to be loaded from another
 LOWEST, ZERO = np.float32(-3.0e38), np.float32(0.0)
 wide_1, wide_6, wide_tiles, wide_results = panel_product(1, 4), panel_product(6, 4), tile_product(4), tile_results(4)
+onto_1, onto_6 = panel_product(1, 4, onto=True), panel_product(6, 4, onto=True)
+onto_results = tile_results(4, onto=True)
 narrow_1, narrow_6 = panel_product(1, 3), panel_product(6, 3)
 narrow_tiles, narrow_results = tile_product(3), tile_results(3)
 
@@ -75,6 +78,20 @@ def wide_panel(rows, a, a0, a_row, floats, s, matrices, p, words, numbers, n, ou
         wide_6(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
     for r in range(sixes, rows):
         wide_1(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+
+
+@inlined
+def wide_panel_onto(rows, a, a0, a_row, floats, s, matrices, p, words, numbers, n, out, o, o_row, t):
+    """The same, onto what is there: no bias."""
+    if by_tiles(matrices) and (rows > FEW or numbers_in_a_word(matrices) == 2):
+        wide_tiles(a, a0, a_row, matrices, p, words, floats, t)
+        onto_results(matrices, floats, t, rows, floats, s, numbers, n, out, o, o_row)
+        return
+    sixes = rows // 6 * 6
+    for r in range(0, sixes, 6):
+        onto_6(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+    for r in range(sixes, rows):
+        onto_1(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
 
 
 @inlined
@@ -143,12 +160,12 @@ def find_inputs(matrices, numbers, plan, inputs, kept, embedding, tokens, rounde
 
 
 @inlined
-def lstm_units(floats, z, y, streams, after, own, units):
-    """Sixteen units of h and c, at ``own`` and ``units`` behind it. z: what comes from below, y: from h."""
-    i = sigmoid(load(floats, z) + load(floats, y))
-    f = sigmoid(load(floats, z + LANES) + load(floats, y + LANES))
-    g = tanh(load(floats, z + 2 * LANES) + load(floats, y + 2 * LANES))
-    o = sigmoid(load(floats, z + 3 * LANES) + load(floats, y + 3 * LANES))
+def lstm_units(floats, z, streams, after, own, units):
+    """Sixteen units of h and c, at ``own`` and ``units`` behind it."""
+    i = sigmoid(load(floats, z))
+    f = sigmoid(load(floats, z + LANES))
+    g = tanh(load(floats, z + 2 * LANES))
+    o = sigmoid(load(floats, z + 3 * LANES))
     cell = f * load(streams, own + units) + i * g
     store(after, own + units, cell)
     store(after, own, o * tanh(cell))
@@ -156,7 +173,7 @@ def lstm_units(floats, z, y, streams, after, own, units):
 
 @inlined
 def gru_units(floats, z, y, streams, after, own):
-    """Sixteen units of h; the reset gate multiplies what comes from h, its bias included."""
+    """Sixteen units of h. z: what comes from below, y: from h, its bias included, which the reset gate multiplies."""
     r = sigmoid(load(floats, z) + load(floats, y))
     keep = sigmoid(load(floats, z + LANES) + load(floats, y + LANES))
     n = tanh(load(floats, z + 2 * LANES) + r * load(floats, y + 2 * LANES))
@@ -164,10 +181,10 @@ def gru_units(floats, z, y, streams, after, own):
 
 
 @inlined
-def elman_units(floats, z, y, after, own, left, activation):
+def elman_units(floats, z, after, own, left, activation):
     """Sixty-four units of h, of which ``left`` are units; the rest is 0."""
     for i in range(0, WIDE, LANES):
-        new = load(floats, z + i) + load(floats, y + i)
+        new = load(floats, z + i)
         if activation == TANH:
             new = tanh(new)
         elif activation == RELU:
@@ -186,8 +203,8 @@ def advance_step(matrices, numbers, plan, inputs, kept, embedding, tokens, strea
     gates, states, shown = plan[GATES], plan[STATES], plan[SHOWN]
     width = NARROW if gates == 3 else WIDE
     z = 2 * B + plan[EMBEDDING]
-    y, t = z + ROWS * WIDE, z + 2 * ROWS * WIDE
-    gathered = z + 3 * ROWS * WIDE
+    y, t = z + TILE, z + 2 * TILE
+    gathered = z + 3 * TILE
     find_inputs(matrices, numbers, plan, inputs, kept, embedding, tokens, rounded, floats, 2 * B, gathered, sources)
     copied = len(kept) < plan[VOCABULARY]
     words = units // numbers_in_a_word(matrices)
@@ -234,9 +251,9 @@ def advance_step(matrices, numbers, plan, inputs, kept, embedding, tokens, strea
                             rows, rounded, a, row, floats, first, matrices, from_below, words, numbers, beside,
                             floats, z, WIDE, t,
                         )  # fmt: skip
-                    wide_panel(
+                    wide_panel_onto(
                         rows, rounded, a + B * row, row, floats, s, matrices, place, words, numbers, number,
-                        floats, y, WIDE, t,
+                        floats, z, WIDE, t,
                     )  # fmt: skip
                 for r in range(rows):
                     own = (first + r) * S + hidden + u
@@ -245,12 +262,12 @@ def advance_step(matrices, numbers, plan, inputs, kept, embedding, tokens, strea
                         prefetch(after, own + ROWS * S)
                         prefetch(after, own + (states - 1) * units + ROWS * S)
                     if gates == 4:
-                        lstm_units(floats, z + r * WIDE, y + r * WIDE, streams, after, own, units)
+                        lstm_units(floats, z + r * WIDE, streams, after, own, units)
                     elif gates == 3:
                         gru_units(floats, z + r * WIDE, y + r * WIDE, streams, after, own)
                     else:
                         left = plan[HIDDEN] - u
-                        elman_units(floats, z + r * WIDE, y + r * WIDE, after, own, left, plan[ACTIVATION])
+                        elman_units(floats, z + r * WIDE, after, own, left, plan[ACTIVATION])
                     if residual:
                         out = (first + r) * S + shown + u
                         for i in range(0, width // gates, LANES):
@@ -270,7 +287,7 @@ def log_probs_step(matrices, numbers, plan, streams, out, rounded, floats):
     units, S, V, row = plan[UNITS], plan[STREAM], plan[VOCABULARY], plan[ROW]
     B = len(streams) // S
     z = 2 * B + plan[EMBEDDING]
-    t = z + 2 * ROWS * WIDE
+    t = z + 2 * TILE
     words = units // numbers_in_a_word(matrices)
     tiles_for(matrices, words)
     for b in range(B):

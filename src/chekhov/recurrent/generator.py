@@ -166,7 +166,7 @@ class Generator:
         gathered = 0 if len(self.kept) == self.vocab_size else B * self.gates * self.units
         self.rows = B
         self.rounded = aligned((2 * B + k.ROWS) * int(self.plan[k.ROW]), ROUNDED[self.precision])
-        self.floats = aligned(2 * B + int(self.plan[k.EMBEDDING]) + 3 * k.ROWS * WIDE + gathered, np.float32)
+        self.floats = aligned(2 * B + int(self.plan[k.EMBEDDING]) + 3 * k.TILE + gathered, np.float32)
         self.sources = np.zeros(B, np.int64)
 
     # The contract.
