@@ -32,6 +32,9 @@ def generate(
     novelty: Annotated[
         list[str], typer.Option(metavar="TEXT", help="Say how much was copied from this text (that of the training).")
     ] = [],  # noqa: B006
+    precision: Annotated[
+        str, typer.Option(help="A net's arithmetic: float32 as it was trained, bf16, int8; auto: the fastest.")
+    ] = "float32",
     allow_unk: Annotated[bool, typer.Option("--allow-unk", help="Let <unk> be drawn.")] = False,
     chapter_compatible: Annotated[
         bool,
@@ -129,6 +132,8 @@ def generate(
         allow_unk=allow_unk,
         beam=beam,
         length_penalty=length_penalty,
+        precision=precision,
+        note=note,
         watch=show if streaming and not stop else None,
     )
     reports: list[dict[str, Any]] = [{} for _ in samples]
@@ -159,6 +164,7 @@ def check_together(sentences: int | None, given: dict[str, Any]) -> None:
         "top_p": None,
         "min_p": None,
         "num": 1,
+        "precision": "float32",
     }
     others |= {"repetition_penalty": 1.0, "stop": [], "beam": None, "novelty": [], "chapter_compatible": False}
     wrong = own | {"max_overlap": 0.7} if sentences is None else others

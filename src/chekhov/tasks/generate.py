@@ -13,6 +13,7 @@ from chekhov.evaluation.novelty import Source, novelty
 from chekhov.generation import filters as cuts
 from chekhov.generation.beam import beam_search
 from chekhov.generation.sampling import NO_TOKEN, generate_steps
+from chekhov.tasks.decoders import silent
 
 if TYPE_CHECKING:
     from chekhov.tasks.text_model import TextModel
@@ -47,26 +48,29 @@ def generate(
     allow_unk: bool = False,
     beam: int | None = None,
     length_penalty: float = 0.0,
+    precision: str = "float32",
+    note: Callable[[str], None] = silent,
     watch: Callable[[str], None] | None = None,
 ) -> list[Generated]:
     """``num`` samples; sample i is the same alone or beside others (stream i of ``seed``).
 
     ``beam``: no drawing, but the ``num`` most probable texts that beam search finds, the best first; ``length_penalty``
-    is its exponent. ``stop``: strings at whose first occurrence in the new text it is cut. ``watch`` gets the new text
-    of sample 0 as it grows. Raises `UsageError` naming the flag that is out of range.
+    is its exponent. ``stop``: strings at whose first occurrence in the new text it is cut. ``precision``: of a net's
+    arithmetic (`tasks.decoders.decoder`), and ``note`` tells if it cannot be had. ``watch`` gets the new text of sample
+    0 as it grows. Raises `UsageError` naming the flag that is out of range.
     """
     check_range("num", num, 1, 100_000)
     check_range("max_tokens", max_tokens, 1, MAX_TOKENS)
     if any(not text for text in stop):
         raise UsageError("E-GENERATE-004", "a stop string is empty", mend="leave --stop out")
-    prompt_ids = model.tokenizer.encode_prompt(prompt)
+    prompt_ids, decoder = model.tokenizer.encode_prompt(prompt), model.decoder(precision, note)
     if beam is not None:
         check_range("num", num, 1, beam)
         if (temperature, top_k, top_p, min_p, repetition_penalty) != (1.0, None, None, None, 1.0):
             what = "beam search draws nothing: temperature, cuts and the penalty for repetition are for sampling"
             raise UsageError("E-GENERATE-005", what, mend="leave them out, or --beam")
         found = beam_search(
-            model.model,
+            decoder,
             prompt_ids,
             beam=beam,
             max_tokens=max_tokens,
@@ -75,7 +79,7 @@ def generate(
         )
         return [finish(model, prompt, prompt_ids, list(h.ids), h.finish_reason, stop, seed) for h in found[:num]]
     steps = generate_steps(
-        model.model,
+        decoder,
         [prompt_ids] * num,
         max_tokens=max_tokens,
         filters=make_filters(temperature, top_k, top_p, min_p),

@@ -17,6 +17,7 @@ from chekhov.generation.sampling import read_prompts
 from chekhov.mixture import Mixture
 from chekhov.saving import Config, check_folder, save_folder
 from chekhov.tasks.card import model_card
+from chekhov.tasks.decoders import decoder, silent
 from chekhov.tasks.stored_tokenizer import read_tokenizer, words_to_store
 from chekhov.tokens.tokenizer import Tokenizer
 from chekhov.tokens.vocabulary import RESERVED
@@ -86,6 +87,7 @@ class TextModel:
     precision: str = "float32"
     stored_bytes: int = 0
     name: str = ""
+    _decoders: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def kind(self) -> str:
@@ -96,6 +98,12 @@ class TextModel:
         from chekhov.tasks.generate import generate
 
         return generate(self, prompt, **flags)[0].text
+
+    def decoder(self, precision: str = "float32", note: Callable[[str], None] = silent) -> LanguageModel[Any]:
+        """What generates in a precision (`tasks.decoders.decoder`). Made once, of the weights as they are then."""
+        if precision not in self._decoders:
+            self._decoders[precision] = decoder(self.model, precision, recurrent=RECURRENT, note=note)
+        return self._decoders[precision]
 
     def next_tokens(self, prompt: str = "", k: int = 10) -> list[tuple[str, float]]:
         """The k likeliest tokens after ``prompt``, and their log-probabilities in nats: best first, ties by id."""
