@@ -41,7 +41,7 @@ def main() -> None:
         return F.cross_entropy(net(xs[rows, None])[:, 0], arms[rows])  # (B, 2) -> (B, 1, 2): a sequence of one
 
     learn(net, loss, given.steps, lr=0.02)
-    learn(line, lambda: F.cross_entropy(line(xs), arms), 4, lr=0.3)
+    learn(line, lambda: F.cross_entropy(line(xs), arms), 200, lr=0.1)
     W, _, b, b_hh = net.cell.parameters_by_letter()
     with torch.no_grad():
         scores = net(new_xs[:, None])[:, 0]
