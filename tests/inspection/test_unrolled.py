@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from calling import LSTM as SMALL_LSTM
 from calling import TEXT, call, refused
@@ -84,6 +85,8 @@ def test_a_classifier_pools_what_its_pooling_says() -> None:
     pool = next(i for i, box in enumerate(last.boxes) if box.kind == "pool")
     into = sorted(last.boxes[arrow.start].x for arrow in last.arrows if arrow.end == pool)
     assert into == [0.25, 3.75]  # the backward row at the first step, the forward row at the last
+    answered = unroll(ClassifierNet(9, 4, "multiclass", "last", **ENCODER), inputs="ab", outputs=np.array(["x"]))
+    assert [box.label for box in answered.boxes if box.kind in ("input", "output")] == ["a", "b", "x"]
     several = unroll(ClassifierNet(9, 4, "multilabel", "max+mean", **ENCODER), steps=5)
     assert [box.label for box in several.boxes if box.kind == "pool"] == ["max", "mean"]
     pool = next(i for i, box in enumerate(several.boxes) if box.kind == "pool")

@@ -1,7 +1,7 @@
 """Is one labeller better than another on the same test part, or was it chance?
 
 McNemar's test for what is right or wrong item by item; approximate randomisation, sentence by sentence, for the F1 of
-spans, which is no mean over items (Yeh 2000; Dror et al. 2018, section 3).
+spans, which is no mean over items (Yeh 2000; Dror et al. 2018).
 """
 
 from __future__ import annotations

@@ -84,6 +84,7 @@ def unroll(model: Any, *, inputs: Sequence[str] = (), outputs: Sequence[str] = (
     from chekhov.recurrent.encoder_decoder import ConditionalLM, EncoderDecoder
 
     net = net_of(model)
+    inputs, outputs = [str(label) for label in inputs], [str(label) for label in outputs]
     check_range("steps", max(steps, len(inputs), len(outputs)), 1, MOST_STEPS)
     picture = Unrolled()
     if isinstance(net, EncoderDecoder):
