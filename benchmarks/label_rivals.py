@@ -2,7 +2,7 @@
 
 Each function trains on sentences of words with a tag for each, may choose on the validation part, and returns what tags
 new sentences. Nothing pretrained, nothing downloaded; every library in its own usual configuration. ``passes`` over the
-training part are so many that training takes about as much CPU time as that of chekhov's tagger on EWT.
+training part are few, so that each trains in minutes.
 """
 
 from __future__ import annotations

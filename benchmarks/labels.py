@@ -167,11 +167,13 @@ PACKAGES = {"scikit-learn": "scikit-learn", "spaCy": "spacy", "UDPipe 1": "ufal.
 
 
 def write_table(table: str, name: str, page: Path) -> None:
-    """Between its marks."""
+    """Between its marks; after the last table, if it has none yet."""
     begin, end = f"<!-- rivals:{name} -->\n", "\n<!-- /rivals -->"
     before, found, rest = page.read_text("utf-8").partition(begin)
-    if found:
-        page.write_text(before + begin + table + end + rest.partition(end)[2], "utf-8")
+    if not found:
+        before, mark, rest = before.rpartition(end)
+        before, rest = before + mark + "\n\n", end + rest
+    page.write_text(before + begin + table + end + rest.partition(end)[2], "utf-8")
 
 
 def speed(repeats: int = 5) -> None:
