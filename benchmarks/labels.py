@@ -3,6 +3,7 @@
     python benchmarks/labels.py [--seeds 3] [SET...]     needs CHEKHOV_DATA
     python benchmarks/labels.py --lm DIR --lm-backward DIR SET...     taggers, with states of one's own language models
     python benchmarks/labels.py --speed                  words per CPU second on EWT dev, cold caches
+    python benchmarks/labels.py --rivals [--passes spaCy=8,flair=2] [pos/SET...]    beside other libraries, a table
 
 The configuration is that of the class's defaults, the same for every set of a kind. It was chosen on dev parts; a test
 part is read after training, once a seed. Settings given with --set are an experiment and get dev figures only. The
@@ -16,15 +17,18 @@ import json
 import os
 import statistics
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from label_rivals import RIVALS, installed, scikit_learn
 from machine import machine
 
 from chekhov.evaluation.labelling import span_counts, span_interval, wilson_interval
+from chekhov.evaluation.paired_labels import mcnemar
 from chekhov.labels.columns import read_columns
 from chekhov.labels.conllu import read_conllu
 from chekhov.labels.rows import read_tsv
@@ -96,48 +100,80 @@ def report(name: str, label: str, runs: list[dict[str, Any]], parts: list[str]) 
 
 
 def rival_logistic(name: str, parts: list[str]) -> None:
-    """The usual tagger of scikit-learn: features of the word and of its neighbours, logistic regression by SGD."""
-    from sklearn.feature_extraction import DictVectorizer
-    from sklearn.linear_model import SGDClassifier
-
-    def features(sentence: list[str]) -> list[dict[str, str]]:
-        own = ["", "", *sentence, "", ""]
-        return [
-            {"w": own[i], "p": own[i - 1], "n": own[i + 1], "pp": own[i - 2], "nn": own[i + 2], "s2": own[i][-2:],
-             "s3": own[i][-3:], "s4": own[i][-4:], "p2": own[i][:2], "l": own[i].lower(), "up": str(own[i].istitle()),
-             "ps": own[i - 1][-3:], "ns": own[i + 1][-3:]}
-            for i in range(2, len(own) - 2)
-        ]  # fmt: skip
-
+    """scikit-learn's tagger on the same parts."""
     started = time.process_time()
-    words, tags = read(name, "train")
-    vectors = DictVectorizer()
-    rows = vectors.fit_transform([row for sentence in words for row in features(sentence)])
-    rows = narrow(rows)
-    model = SGDClassifier(loss="log_loss", alpha=2e-6, max_iter=20, random_state=0)
-    model.fit(rows, [tag for own in tags for tag in own])
+    tag = scikit_learn(read(name, "train"), read(name, "dev"), RIVALS["scikit-learn"][1])
     run: dict[str, Any] = {"cpu": time.process_time() - started}
     for part in parts:
         words, tags = read(name, part)
-        guessed = iter(
-            model.predict(narrow(vectors.transform([row for sentence in words for row in features(sentence)])))
-        )
-        found = [[str(next(guessed)) for _ in sentence] for sentence in words]
+        found = tag(words)
         if name.startswith("ner/"):
             run[part] = 100 * span_counts(tags, found).f1
             run[f"{part} interval"] = [100 * x for x in span_interval(tags, found)]
         else:
-            pairs = [(a, b) for x, y in zip(tags, found) for a, b in zip(x, y)]
-            hits = sum(a == b for a, b in pairs)
-            run[part] = 100 * hits / len(pairs)
-            run[f"{part} interval"] = [100 * x for x in wilson_interval(hits, len(pairs))]
+            hits = right_words(tags, found)
+            run[part] = 100 * sum(hits) / len(hits)
+            run[f"{part} interval"] = [100 * x for x in wilson_interval(sum(hits), len(hits))]
     report(name, "scikit-learn logistic", [run], parts)
 
 
-def narrow(rows: Any) -> Any:
-    """scikit-learn's solvers take indices of 32 bits only."""
-    rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
-    return rows
+def right_words(tags: list[Any], found: list[Any]) -> list[bool]:
+    return [a == b for x, y in zip(tags, found, strict=True) for a, b in zip(x, y, strict=True)]
+
+
+def compare(name: str, passes: dict[str, int], repeats: int = 5) -> str:
+    """A Markdown table: chekhov's tagger and every rival that is installed, on the same parts, one after the other.
+
+    One seed each. Speed is that of tagging the dev part from lists of words, what a library makes of them included, in
+    turns.
+    """
+    train, dev, test = (read(name, part) for part in ("train", "dev", "test"))
+    taggers: dict[str, Any] = {}
+    rows: dict[str, list[str]] = {}
+    right: dict[str, list[bool]] = {}
+    for system in ["chekhov", *installed()]:
+        started = time.process_time()
+        if system == "chekhov":
+            own = Tagger(seed=0).fit(*train, valid=dev)
+            taggers[system], count = own.predict, own._settings_for(len(train[0]))["epochs"]
+        else:
+            count = passes.get(system, RIVALS[system][1])
+            taggers[system] = RIVALS[system][2](train, dev, count)
+        cpu = time.process_time() - started
+        shares = []
+        for words, tags in (dev, test):
+            right[system] = right_words(tags, taggers[system](words))
+            shares.append(100 * sum(right[system]) / len(right[system]))
+        low, high = wilson_interval(sum(right[system]), len(right[system]))
+        p = "" if system == "chekhov" else f"{mcnemar(right['chekhov'], right[system]).p_value:.1g}"
+        interval = f"{shares[1]:.2f} ({100 * low:.2f} to {100 * high:.2f})"
+        rows[system] = [system, f"{count}", f"{shares[0]:.2f}", interval, p, f"{cpu:.0f}"]
+        print(" | ".join(rows[system]), flush=True)
+    seconds: dict[str, list[float]] = {system: [] for system in taggers}
+    for _ in range(repeats):
+        for system, tag in taggers.items():
+            begun = time.process_time()
+            tag(dev[0])
+            seconds[system].append(time.process_time() - begun)
+    total = sum(map(len, dev[0]))
+    lines = [f"| {' | '.join([*rows[s], f'{total / statistics.median(seconds[s]):,.0f}'])} |" for s in taggers]
+    versions = ", ".join(f"{s} {version(PACKAGES[s])}" for s in taggers if s in PACKAGES)
+    return "\n".join([HEAD, *lines, "", f"Measured on {machine()}, one thread; {versions}."])
+
+
+HEAD = """| system | passes | dev | test (95 %) | p | training, CPU-seconds | tagging, words a CPU-second |
+|---|---|---|---|---|---|---|"""
+PACKAGES = {"scikit-learn": "scikit-learn", "spaCy": "spacy", "UDPipe 1": "ufal.udpipe", "flair": "flair"}
+
+
+def write_table(table: str, name: str, page: Path) -> None:
+    """Between its marks; after the last table, if it has none yet."""
+    begin, end = f"<!-- rivals:{name} -->\n", "\n<!-- /rivals -->"
+    before, found, rest = page.read_text("utf-8").partition(begin)
+    if not found:
+        before, mark, rest = before.rpartition(end)
+        before, rest = before + mark + "\n\n", end + rest
+    page.write_text(before + begin + table + end + rest.partition(end)[2], "utf-8")
 
 
 def speed(repeats: int = 5) -> None:
@@ -165,6 +201,10 @@ def main() -> None:
     parser.add_argument("--models", default="linear,bag,net,auto", help="auto: what train classifier keeps")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--no-rival", action="store_true")
+    parser.add_argument(
+        "--rivals", action="store_true", help="beside every library that is installed, in docs/labels.md"
+    )
+    parser.add_argument("--passes", default="", metavar="NAME=N,...", help="of rivals, over the training part")
     parser.add_argument("--lm", metavar="DIR", help="a net on characters, whose states are features too")
     parser.add_argument("--lm-backward", metavar="DIR", help="one of a text whose lines were turned round")
     given = parser.parse_args()
@@ -174,6 +214,13 @@ def main() -> None:
     torch.set_num_threads(1)
     if given.speed:
         speed()
+        return
+    if given.rivals:
+        passes = {name: int(count) for name, count in (each.split("=") for each in given.passes.split(",") if each)}
+        for name in ["pos/en_ewt"] if given.sets == list(TARGETS) else given.sets:
+            table = compare(name, passes)
+            print(table)
+            write_table(table, name, Path(__file__).resolve().parent.parent / "docs" / "labels.md")
         return
     settings = json.loads(given.set)
     parts = ["dev"] if settings else ["dev", "test"]

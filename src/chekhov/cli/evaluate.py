@@ -41,8 +41,7 @@ def evaluate(
         if not set(kinds) <= LABELLERS or len(text) != 1 or part is not None:
             what = "taggers and classifiers are measured by themselves, on one file of labels, without --part"
             raise UsageError("E-LABEL-009", what, mend="give them alone, with one --text")
-        for folder, kind in zip(models, kinds):
-            evaluate_labels(kind, folder, text[0], json=json)
+        evaluate_labels(kinds, models, text[0], json=json)
         return
     loaded = [load(folder) for folder in models]
     if part is not None:

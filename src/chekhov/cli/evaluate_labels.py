@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from chekhov.cli.output import note, print_json
 
+if TYPE_CHECKING:
+    from chekhov.evaluation.paired_labels import Answers
 
-def evaluate_labels(kind: str, folder: str, text: str, *, json: bool) -> None:
-    """Figures of each column; a table, or one object a column."""
-    records = tagger_records(folder, text) if kind == "tagger" else classifier_records(folder, text)
-    for record in records:
+
+def evaluate_labels(kinds: Sequence[str], folders: Sequence[str], text: str, *, json: bool) -> None:
+    """Figures of each column, a table or one object a column; and of several models whether the best is better."""
+    from dataclasses import asdict
+
+    from chekhov.evaluation.paired_labels import compare_answers, describe
+
+    answers: list[Answers] = []
+    for kind, folder in zip(kinds, folders, strict=True):
+        records, own = tagger_records(folder, text) if kind == "tagger" else classifier_records(folder, text)
+        answers += own
+        for record in records:
+            if json:
+                print_json({"schema": 1, "model": folder, "kind": kind, **record})
+            else:
+                show(folder, record)
+    for best, other, test in compare_answers(answers):
         if json:
-            print_json({"schema": 1, "model": folder, "kind": kind, **record})
+            names = {"column": best.column, "best": best.model, "other": other.model, "tie": test.tie}
+            print_json({"schema": 1, **names, **asdict(test)})
         else:
-            show(folder, record)
+            print(f"\n{best.column}: {describe((best.model, other.model), test)}")
 
 
-def tagger_records(folder: str, text: str) -> list[dict[str, Any]]:
+def tagger_records(folder: str, text: str) -> tuple[list[dict[str, Any]], list[Answers]]:
+    from chekhov.evaluation.paired_labels import Answers
     from chekhov.tasks.label_training import evaluate_tagger
     from chekhov.tasks.labelled_files import read_tagged
     from chekhov.tasks.tagger import Tagger
 
     tagger = Tagger.load(folder)
-    found = read_tagged(text, note=note)
-    return evaluate_tagger(tagger, found.sentences, found.columns(tagger.columns))
+    read = read_tagged(text, note=note)
+    right = read.columns(tagger.columns)
+    found = tagger.predict(read.sentences)
+    found = [found] if len(tagger.columns) == 1 else found
+    rows = zip(tagger.columns, right, found, tagger.net.crf, strict=True)
+    answers = [Answers(folder, name, truth, guess, spans) for name, truth, guess, spans in rows]
+    return evaluate_tagger(tagger, read.sentences, right), answers
 
 
-def classifier_records(folder: str, text: str) -> list[dict[str, Any]]:
+def classifier_records(folder: str, text: str) -> tuple[list[dict[str, Any]], list[Answers]]:
+    from chekhov.evaluation.paired_labels import Answers
     from chekhov.tasks.classifier import Classifier
     from chekhov.tasks.classifier_training import evaluate_classifier
     from chekhov.tasks.labelled_files import read_labelled
 
-    return [evaluate_classifier(Classifier.load(folder), *read_labelled(text, note=note))]
+    classifier = Classifier.load(folder)
+    texts, labels = read_labelled(text, note=note)
+    answers = []
+    if classifier.task == "multiclass":
+        right, found = ([[str(label)] for label in own] for own in (labels, classifier.predict(texts)))
+        answers = [Answers(folder, "label", right, found, spans=False)]
+    return [evaluate_classifier(classifier, texts, labels)], answers
 
 
 def show(folder: str, record: dict[str, Any]) -> None:

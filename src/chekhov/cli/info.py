@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 
 def info(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A model folder.")],
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the net unrolled over time: .svg, .png or .pdf.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Of the drawing.")] = 4,
     json: Annotated[bool, typer.Option("--json", help="config.json, on one line.")] = False,
 ) -> None:
     """What a model is, what it was trained on and how well it did."""
     from chekhov.saving import read_config
 
     config = read_config(Path(model))
+    if plot is not None:
+        from chekhov.inspection.unrolled import plot_unrolled
+
+        plot_unrolled(load_any(config.kind, model), plot, steps=steps, title=Path(model).name)
     if json:
         import msgspec
 
@@ -35,6 +43,16 @@ def info(
         raise ModelError("E-MODEL-005", what, where=model, why=why, mend=mend) from error
     for name, value in rows:
         print(f"{name:<16}{value}")
+
+
+def load_any(kind: str, folder: str) -> Any:
+    """The model of a folder, whatever it is for."""
+    from chekhov.tasks.classifier import Classifier
+    from chekhov.tasks.tagger import Tagger
+    from chekhov.tasks.text_model import load
+
+    loaders: dict[str, Any] = {"tagger": Tagger.load, "classifier": Classifier.load}
+    return loaders.get(kind, load)(folder)
 
 
 def describe(config: Config) -> list[tuple[str, Any]]:
