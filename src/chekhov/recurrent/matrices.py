@@ -26,8 +26,8 @@ def up(size: int, multiple: int) -> int:
 
 def flat(tensor: Tensor) -> Flat:
     """The same memory as a NumPy array; bfloat16 as uint16."""
-    tensor = tensor.detach().reshape(-1)
-    return tensor.numpy() if tensor.dtype == torch.float32 else tensor.view(torch.uint16).numpy()
+    tensor = tensor.detach() if tensor.requires_grad else tensor
+    return (tensor if tensor.dtype == torch.float32 else tensor.view(torch.uint16)).numpy().reshape(-1)
 
 
 def words(tensor: Tensor) -> Flat:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+NUMPY = {torch.float32: np.float32, torch.bfloat16: np.uint16}
 PATIENCE = 1000  # takes: a buffer that was free for so long is let go
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -25,7 +26,8 @@ class Workspace:
 
     def take(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """A tensor that holds anything, and is the caller's as long as he keeps it."""
-        size = max(1, math.prod(shape)) * dtype.itemsize
+        count = math.prod(shape)
+        size = max(1, count) * dtype.itemsize
         with self.lock:
             self.takes += 1
             if self.takes % PATIENCE == 0:
@@ -38,8 +40,9 @@ class Workspace:
                 place = len(buffers)
                 buffers.append((self.allocate(size), [0]))
             buffers[place][1][0] = self.takes
-            found = torch.from_numpy(buffers[place][0])
-        return found.view(dtype)[: math.prod(shape)].view(shape)
+            array = buffers[place][0]
+        found = torch.from_numpy(array.view(NUMPY[dtype])[:count].reshape(shape))
+        return found.view(dtype) if dtype == torch.bfloat16 else found
 
     def allocate(self, size: int) -> Bytes:
         return np.empty(size, np.uint8)
