@@ -36,7 +36,7 @@ SHAPES = {
     "H256 B32 T128 I256": (32, 128, 256, 256),
     "H650 B20 T35": (20, 35, 650, 650),
 }
-PEAK_SIZES = ((8, 512), (8, 256))  # rows, K
+PEAK_DEPTHS = (512, 256)
 
 
 def interleaved(functions: list[Callable[[], None]], rounds: int) -> list[list[float]]:
@@ -206,24 +206,30 @@ def parameters(kind: str, H: int) -> int:
 
 
 def peak(rounds: int) -> None:
-    """GFLOP/s of the product alone, 8 rows by 32 columns from the first cache: the limit of every kernel here."""
+    """GFLOP/s of a step's product alone, rows by 32 columns from the first cache: the limit of every kernel here."""
+    from chekhov.kernels import tile_kernels
     from chekhov.kernels.jit import kernel
-    from chekhov.kernels.matmul_kernels import tile_8
+    from chekhov.kernels.matmul_kernels import product
 
-    global tile  # a kernel that closes over another is compiled in every process
-    tile = tile_8
-    run = kernel(many_tiles)
+    global step_product, tiles_on, tiles_off  # a kernel that closes over another is compiled in every process
+    step_product, tiles_on, tiles_off = product, tile_kernels.tiles_on, tile_kernels.tiles_off
+    run = kernel(many_products)
     for dtype in (np.float32, np.uint16):
-        for _, K in PEAK_SIZES:
-            a, panel, out = np.zeros(8 * (K + 32), dtype), np.zeros(K * 32, dtype), np.zeros(256, np.float32)
-            (taken,) = interleaved([lambda a=a, panel=panel, out=out, K=K: run(a, panel, out, K, 20_000)], rounds)
+        rows = 32 if dtype == np.uint16 and dispatch.chosen().name == "amx" else 8
+        for K in PEAK_DEPTHS:
+            a, panel, out = np.zeros(rows * (K + 32), dtype), np.zeros(K * 32, dtype), np.zeros(rows * 32, np.float32)
+            (taken,) = interleaved(
+                [lambda a=a, panel=panel, out=out, K=K, rows=rows: run(rows, a, panel, out, K, 20_000)], rounds
+            )
             name = "float32" if dtype == np.float32 else "bf16"
-            print(f"peak {name}, K {K}: {2 * 8 * 32 * K * 20_000 / min(taken) / 1e9:.0f} GFLOP/s")
+            print(f"peak {name}, K {K}: {2 * rows * 32 * K * 20_000 / min(taken) / 1e9:.0f} GFLOP/s")
 
 
-def many_tiles(a: Any, panel: Any, out: Any, K: Any, times: Any) -> None:
+def many_products(rows: Any, a: Any, panel: Any, out: Any, K: Any, times: Any) -> None:
+    tiles_on()
     for _ in range(times):
-        tile(a, 0, K + 32, panel, 0, K, out, 0, 32)
+        step_product(rows, a, 0, K + 32, panel, 0, K, out, 0, 32)
+    tiles_off()
 
 
 PARTS = {"layers": layers, "packed": packed, "steps": steps, "cells": own_cells}

@@ -14,7 +14,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from chekhov.kernels.jit import Kernel, inlined, kernel
-from chekhov.kernels.tile_kernels import TILE_ROWS, first_tiles_16, first_tiles_32, in_tiles, tiles_16, tiles_32
+from chekhov.kernels.tile_kernels import TILE_ROWS, in_tiles, multiplies, tiles_16, tiles_32
 from chekhov.kernels.vector_kernels import (
     F32,
     FLOATS,
@@ -57,6 +57,7 @@ def tile(rows: int, *, add: bool = True) -> Kernel:
     out[o + r * o_row + n] += sum_k a[a0 + r * a_row + k] panel[p + ...][n],  n = 0 .. 31
 
     ``a`` and ``panel`` are both float32 or both bfloat16 (uint16); then K is even. ``out`` is float32.
+    There is none of bfloat16 where the processor multiplies tiles.
     The sum of a row is taken in the order of k, whatever the other rows are.
     """
 
@@ -75,6 +76,8 @@ def tile(rows: int, *, add: bool = True) -> Kernel:
     ) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kinds = signature.args
+            if multiplies(context, kinds[3]):  # `product` goes by tiles, and this is never reached
+                return context.get_dummy_value()
             a0, a_row, p, K, o, o_row = (
                 context.cast(builder, arguments[i], kinds[i], types.intp) for i in (1, 2, 4, 5, 7, 8)
             )
@@ -172,9 +175,9 @@ def product(rows, a, a0, a_row, panels, panel, K, out, o, o_row):
     nothing."""
     if in_tiles(panels):
         if rows > TILE_ROWS:
-            first_tiles_32(a, a0, a_row, panels, panel, K, out, o, o + TILE_ROWS * o_row, o_row)
+            tiles_32(a, a0, a_row, panels, panel, K, out, o, o + TILE_ROWS * o_row, o_row, False)
         else:
-            first_tiles_16(a, a0, a_row, panels, panel, K, out, o, o, o_row)
+            tiles_16(a, a0, a_row, panels, panel, K, out, o, o, o_row, False)
     elif rows > 4:
         first_8(a, a0, a_row, panels, panel, K, out, o, o_row)
     else:
@@ -186,9 +189,9 @@ def add_product(rows, a, a0, a_row, panels, panel, K, out, o, o_row):
     """`product`, added to what is in ``out``."""
     if in_tiles(panels):
         if rows > TILE_ROWS:
-            tiles_32(a, a0, a_row, panels, panel, K, out, o, o + TILE_ROWS * o_row, o_row)
+            tiles_32(a, a0, a_row, panels, panel, K, out, o, o + TILE_ROWS * o_row, o_row, True)
         else:
-            tiles_16(a, a0, a_row, panels, panel, K, out, o, o, o_row)
+            tiles_16(a, a0, a_row, panels, panel, K, out, o, o, o_row, True)
     elif rows > 4:
         tile_8(a, a0, a_row, panels, panel, K, out, o, o_row)
     else:

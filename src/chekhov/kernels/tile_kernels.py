@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from chekhov.kernels.jit import Kernel, inlined, kernel
+from chekhov.kernels.jit import Kernel, kernel
 from chekhov.kernels.packing_kernels import interleave, turn_pairs
 from chekhov.kernels.vector_kernels import I64, LANES, address, has
 
@@ -67,10 +67,11 @@ def tiles_off(context: Any) -> Any:
     return types.void(), code
 
 
-def tile_product(row_tiles: int, *, add: bool = True) -> Kernel:
+def tile_product(row_tiles: int) -> Kernel:
     """`matmul_kernels.tile` for 16 * ``row_tiles`` rows (1 or 2), the same panels of 32 columns, K a multiple of 32.
 
-    The sums of the first 16 rows are at ``out[o]``, those of the second 16 at ``out[o_second]``.
+    The sums of the first 16 rows are at ``out[o]``, those of the second 16 at ``out[o_second]``; what is there is added
+    to if ``add``, else overwritten.
     """
 
     @intrinsic
@@ -86,6 +87,7 @@ def tile_product(row_tiles: int, *, add: bool = True) -> Kernel:
         o: Any,
         o_second: Any,
         o_row: Any,
+        add: Any,
     ) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kinds = signature.args
@@ -100,11 +102,14 @@ def tile_product(row_tiles: int, *, add: bool = True) -> Kernel:
                 for column in (0, TILE_ROWS):
                     at = builder.add(first, I64(column))
                     totals.append(address(context, builder, kinds[6], arguments[6], at, I8))
-            for tile, place in enumerate(totals):
-                if add:
-                    instruction(builder, "tileloadd64", I8(tile), place, width)
-                else:
-                    instruction(builder, "tilezero", I8(tile))
+            to_add = context.cast(builder, arguments[10], kinds[10], types.boolean)
+            with builder.if_else(to_add) as (then, otherwise):
+                with then:
+                    for tile, place in enumerate(totals):
+                        instruction(builder, "tileloadd64", I8(tile), place, width)
+                with otherwise:
+                    for tile in range(len(totals)):
+                        instruction(builder, "tilezero", I8(tile))
             left = [
                 address(context, builder, kinds[0], arguments[0], at, I8)
                 for at in (a0, builder.add(a0, builder.mul(a_row, I64(TILE_ROWS))))[:row_tiles]
@@ -123,20 +128,19 @@ def tile_product(row_tiles: int, *, add: bool = True) -> Kernel:
                 instruction(builder, "tilestored64", I8(tile), place, width)
             return context.get_dummy_value()
 
-        return types.void(a, a0, a_row, panel, p, K, out, o, o_second, o_row), code
+        return types.void(a, a0, a_row, panel, p, K, out, o, o_second, o_row, add), code
 
     return product
 
 
 tiles_16, tiles_32 = tile_product(1), tile_product(2)
-first_tiles_16, first_tiles_32 = tile_product(1, add=False), tile_product(2, add=False)
 
 CHUNK = 352  # numbers of 32 rows that stay in the first cache while panels pass
 DEPTH, STRIP = 2 * CHUNK, 128  # lines of a sum at once, columns of the left side that are turned at once
 APART = 32  # numbers between two rows of a buffer, so that they do not share lines of the cache
 
 
-@inlined
+@kernel
 def pair_lines(lines, n0, depth, K, panels):
     """Lines n0 to n0 + depth of (N, K) into panels [K / 32][depth / 2][32][2]."""
     for n in range(0, depth, 2):
@@ -145,16 +149,22 @@ def pair_lines(lines, n0, depth, K, panels):
             interleave(lines, at, at + K, panels, panel)
 
 
-@inlined
+@kernel
 def move_corner(source, s, s_row, target, t, t_row, rows, columns):
     for r in range(rows):
         for i in range(columns):
             target[t + r * t_row + i] = source[s + r * s_row + i]
 
 
-@inlined
+@kernel
 def add_products(strip, width, panels, depth, first, last, size, out, places, rows, corner, new):
-    """The panels' share of out, for the columns of the left side that the strip holds."""
+    """out = strip times panels, or added to it if not ``new``, in float32: rows ``first`` to ``last`` of the product.
+
+    ``strip`` (last - first, depth) has rows ``width`` apart, the panels are of (depth, columns), the first ``size`` of
+    which are meant. ``places`` and ``rows`` of each 16 rows of the product: which row of out (.., size) the first one
+    is, and how many are in it. ``corner``: room for 32 by 32.
+    """
+    tiles_on()
     for g in range(first, last, 32):
         i = g // LANES
         for k in range(0, depth, CHUNK):
@@ -162,20 +172,17 @@ def add_products(strip, width, panels, depth, first, last, size, out, places, ro
             for c in range(0, size, PANEL):
                 o, second, panel = places[i] * size + c, places[i + 1] * size + c, c * depth + k * PANEL
                 across = min(PANEL, size - c)
-                if across == PANEL and rows[i] == rows[i + 1] == LANES:
-                    if fresh:
-                        first_tiles_32(strip, at, width, panels, panel, deep, out, o, second, size)
-                    else:
-                        tiles_32(strip, at, width, panels, panel, deep, out, o, second, size)
-                    continue
-                if fresh:
-                    first_tiles_32(strip, at, width, panels, panel, deep, corner, 0, LANES * PANEL, PANEL)
-                else:
+                inside = across == PANEL and rows[i] == rows[i + 1] == LANES
+                if not inside and not fresh:
                     move_corner(out, o, size, corner, 0, PANEL, rows[i], across)
                     move_corner(out, second, size, corner, LANES * PANEL, PANEL, rows[i + 1], across)
-                    tiles_32(strip, at, width, panels, panel, deep, corner, 0, LANES * PANEL, PANEL)
-                move_corner(corner, 0, PANEL, out, o, size, rows[i], across)
-                move_corner(corner, LANES * PANEL, PANEL, out, second, size, rows[i + 1], across)
+                if inside:
+                    tiles_32(strip, at, width, panels, panel, deep, out, o, second, size, not fresh)
+                else:
+                    tiles_32(strip, at, width, panels, panel, deep, corner, 0, LANES * PANEL, PANEL, not fresh)
+                    move_corner(corner, 0, PANEL, out, o, size, rows[i], across)
+                    move_corner(corner, LANES * PANEL, PANEL, out, second, size, rows[i + 1], across)
+    tiles_off()
 
 
 @kernel
@@ -187,7 +194,6 @@ def sum_products(
     left (N, G) and the right sides (N, K) are bfloat16; N, G, K, ``first`` and ``last`` are multiples of 32. out
     (.., size) is float32, and not lost if ``add``; ``rows``: of each 16 columns of left, how many have a row of it.
     """
-    tiles_on()
     width = DEPTH + APART
     strip, corner = np.empty(STRIP * width, np.uint16), np.zeros(32 * PANEL, np.float32)
     panels_one, panels_other = np.empty(K_one * DEPTH, np.uint16), np.empty(K_other * DEPTH, np.uint16)
@@ -203,4 +209,3 @@ def sum_products(
             new = n0 == 0 and not add
             add_products(strip, width, panels_one, depth, g0, g1, size_one, out_one, places, rows, corner, new)
             add_products(strip, width, panels_other, depth, g0, g1, size_other, out_other, places, rows, corner, new)
-    tiles_off()

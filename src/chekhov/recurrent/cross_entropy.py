@@ -73,12 +73,12 @@ class LinearCrossEntropy(torch.autograd.Function):
         shares[:N] = gradient / N
         target_slopes = torch.where(shares != 0, torch.expm1(-losses) * shares, 0)
         pairs = take(count, K, dtype=torch.bfloat16)
-        cross_entropy_kernels.pair(flat(lines), count, K, flat(pairs))
+        tile_kernels.pair_lines(flat(lines), 0, count, K, flat(pairs))
         dW, d_features, d_bias = take(V, H), take(count, K), take(len(rows))
         d_logits = take(min(len(rows), WORDS), count, dtype=torch.bfloat16)
         given = [flat(a) for a in (powers, maxima, log_sums, shares)]
         slopes, weights = flat(d_logits), flat(rows)
-        places = np.arange(0, len(rows), LANES)
+        places, corner = np.arange(0, len(rows), LANES), np.zeros(PANEL * PANEL, np.float32)
         within = np.clip(V - places, 0, LANES)
         every = np.arange(0, count, LANES), np.full(count // LANES, LANES)
         for first in range(0, len(rows), WORDS):
@@ -86,7 +86,9 @@ class LinearCrossEntropy(torch.autograd.Function):
             blocks = first // PANEL, (first + words) // PANEL
             part = slice(first // LANES, (first + words) // LANES)
             cross_entropy_kernels.slopes(*given, ids, flat(target_slopes), slopes, flat(d_bias), *blocks, count)
-            cross_entropy_kernels.multiply(slopes, words, count, flat(pairs), H, flat(dW), places[part], within[part])
+            tile_kernels.add_products(
+                slopes, count, flat(pairs), count, 0, words, H, flat(dW), places[part], within[part], corner, True
+            )
             own = weights[first * K :]
             tile_kernels.sum_products(
                 slopes,

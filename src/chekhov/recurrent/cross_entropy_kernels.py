@@ -14,9 +14,6 @@ from chekhov.kernels.tile_kernels import (
     CHUNK,
     LANES,
     PANEL,
-    add_products,
-    first_tiles_32,
-    pair_lines,
     tiles_32,
     tiles_off,
     tiles_on,
@@ -41,10 +38,7 @@ def exponentials(W, features, bias, targets, powers, maxima, sums, shown, first,
         for k in range(0, K, CHUNK):
             for n in range(0, N, PANEL):
                 at, panel, deep = v0 * K + k, n * K + k * PANEL, min(CHUNK, K - k)
-                if k == 0:
-                    first_tiles_32(W, at, K, features, panel, deep, logits, n, LANES * width + n, width)
-                else:
-                    tiles_32(W, at, K, features, panel, deep, logits, n, LANES * width + n, width)
+                tiles_32(W, at, K, features, panel, deep, logits, n, LANES * width + n, width, k > 0)
         for n in range(0, N, LANES):
             most, total, place = splat(LEAST), splat(ZERO), v0 * N + n
             for r in range(rows):
@@ -90,20 +84,3 @@ def slopes(powers, maxima, log_sums, shares, targets, target_slopes, d_logits, d
                     store(d_logits, place, load(line, 0))
         for r in range(32):
             d_bias[32 * block + r] = totals[r * LANES : (r + 1) * LANES].sum()
-
-
-@kernel
-def pair(lines, N, K, panels):
-    """lines (N, K) -> panels for g lines, g (M, N)."""
-    pair_lines(lines, 0, N, K, panels)
-
-
-@kernel
-def multiply(lines, count, K, panels, size, out, places, rows):
-    """out = lines (count, K) times panels of (K, columns), of which the first ``size`` are meant, in float32.
-
-    ``places`` and ``rows`` of each 16 lines: which row of out the first one is, and how many are in it."""
-    tiles_on()
-    corner = np.zeros(32 * PANEL, np.float32)
-    add_products(lines, K, panels, K, 0, count, size, out, places, rows, corner, True)
-    tiles_off()

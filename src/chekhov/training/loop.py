@@ -191,10 +191,11 @@ def warm_up(model: RecurrentLM, precision: str) -> None:
     """One step of each cell in both precisions, and of the loss, so that none of the run's compiles kernels."""
     for module in model.stack.cells:
         cell: Any = module
-        for bf16 in {False, precision == "bf16"}:  # validation is in float32
+        for bf16 in {False, precision == "bf16"}:  # validation, which needs no gradient, is in float32
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 outputs, _ = cell.unroll(torch.zeros(1, 1, cell.input_size), cell.initial_state(1))
-            torch.autograd.grad(outputs.float().sum(), list(cell.parameters()), allow_unused=True)
+            if bf16 == (precision == "bf16"):
+                torch.autograd.grad(outputs.float().sum(), list(cell.parameters()), allow_unused=True)
     if precision == "bf16":
         with torch.autocast("cpu", torch.bfloat16):
             features = torch.zeros(1, model.stack.hidden_size)
