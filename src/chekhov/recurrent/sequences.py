@@ -30,7 +30,12 @@ WIDEST_FLOAT32_LSTM = 576  # units: beyond, the recurrent matrix is read from af
 
 def torch_is_faster(hidden_size: int) -> bool:
     """Whether PyTorch's own kernel, the only good one that it has, is to be asked: a wide LSTM in float32."""
-    return hidden_size > WIDEST_FLOAT32_LSTM and not in_bf16()
+    return not in_bf16() and hidden_size > widest_float32_lstm()
+
+
+def widest_float32_lstm() -> int:
+    """Where there is AMX, oneDNN was the faster one in float32 at every size (`benchmarks/kernels.py`)."""
+    return 0 if dispatch.chosen().name == "amx" else WIDEST_FLOAT32_LSTM
 
 
 def by_formula() -> bool:
@@ -45,7 +50,7 @@ def kernels_of(cell: str, hidden_size: int, options: dict[str, object], precisio
     """What unrolls a cell of this kind on this machine: a name of `dispatch.PATHS`."""
     path = dispatch.chosen()
     ours = cell in ("lstm", "gru", *SCANS) or (cell == "elman" and options.get("activation", "tanh") != "identity")
-    wide = cell == "lstm" and hidden_size > WIDEST_FLOAT32_LSTM and precision == "float32"
+    wide = cell == "lstm" and hidden_size > widest_float32_lstm() and precision == "float32"
     fits = precision == "float32" or (path.bf16 and precision == "bf16")
     return path.name if not path.compiled or (ours and fits and not wide) else "torch"
 
