@@ -248,7 +248,7 @@ def test_parts_and_files_count_as_the_whole(
         numbers = counting.IdFile(nameless, len(ids), id_of)
         parts = counting.count_ngrams(numbers, keep=spiller(folder), per_part=per_part, threads=2, **flags)
         side_by_side = counting.count_ngrams(ids, keep=counting.Counts.load, per_part=per_part, threads=3, **flags)
-        np.testing.assert_array_equal(numbers.count(20), np.bincount(ids, minlength=20))
+        np.testing.assert_array_equal(counting.word_counts(numbers, 20, None), np.bincount(ids, minlength=20))
     assert len(whole) == 1
     assert [part.first_word for part in parts[1:]] == [part.last_word for part in parts[:-1]]
     options = Options(thresholds=check_thresholds("0,1", order) if keep_raw else [])

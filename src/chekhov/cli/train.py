@@ -98,6 +98,10 @@ def ngram(
     kenlm_compat: Annotated[
         bool, typer.Option("--kenlm-compat", help="Take lmplz's slip in its counts of counts, too: its very numbers.")
     ] = False,
+    weight: Annotated[
+        list[str],
+        typer.Option(metavar="N,N,...", help="How often each TEXT counts: --weight 1,3, or --weight 1 --weight 3."),
+    ] = [],  # noqa: B006
     memory: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="Count within 512M or 2G: with --tokens whitespace --split none."),

@@ -20,6 +20,28 @@ Sizes = NDArray[np.int64]
 Kept = TypeVar("Kept")
 TARGETS = 1 << 20  # of a part: what is sorted at once stays near the processor
 BLOCK = 1 << 20  # ids that are read at once
+UNWEIGHTED = np.empty(0, np.int32)  # each target counts once
+MOST_TOKENS = (1 << 31) - 1  # repetitions among them: a count is an int32
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How often each of the texts counts that stand one after the other in the ids: ``each`` (K,), from 1 on.
+
+    ends (K,): before which place each text ends. Each ends with </s>.
+    """
+
+    ends: Sizes
+    each: Ints
+
+    def of(self, places: NDArray[Any]) -> Ints:
+        """How often what stands at each of the places counts."""
+        return self.each[np.minimum(np.searchsorted(self.ends, places, side="right"), len(self.each) - 1)]
+
+    @property
+    def total(self) -> int:
+        """How many ids there would be, were each text repeated so often."""
+        return int(np.diff(self.ends, prepend=0) @ self.each.astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -37,13 +59,6 @@ class IdFile:
             count = min(start + BLOCK, self.length) - begin
             block = self.file.read(4 * begin, count)
             yield block if self.id_of is None else self.id_of[block + 1], start - begin, count
-
-    def count(self, vocab_size: int) -> Sizes:
-        """(V,): how often each id stands there."""
-        counts = np.zeros(vocab_size, np.int64)
-        for block, begin, _ in self.blocks(0):
-            counts += np.bincount(block[begin:], minlength=vocab_size)
-        return counts
 
 
 def pages(length: int) -> Ints:
@@ -119,11 +134,14 @@ def count_ngrams(
     vocab_size: int,
     keep: Callable[[Counts], Kept],
     keep_raw: bool = False,
+    weights: Weights | None = None,
     per_part: int = TARGETS,
     threads: int = 1,
     progress: Progress = lambda stage, done, total: None,
 ) -> list[Kept]:
     """ids (N,), </s> at the end of each sentence and no <s>. ``keep_raw``: how often each n-gram stands there, too.
+
+    With ``weights`` the counts are those of texts that are repeated; each is sorted once.
 
     The buckets are counted in parts of some ``per_part`` targets, so many at once as there are ``threads``. ``keep``
     says, in the part's thread, what is to be kept of it. The parts come in the order of their words.
@@ -139,7 +157,10 @@ def count_ngrams(
 
     def count(part: int) -> Kept:
         first, last = bounds[part], bounds[part + 1]
-        targets = chosen(text, first, last, order - 1) if isinstance(text, IdFile) else [(text, places[part])]
+        if isinstance(text, IdFile):
+            targets = chosen(text, first, last, order - 1, weights)
+        else:
+            targets = iter([(text, places[part], UNWEIGHTED if weights is None else weights.of(places[part]))])
         room = max(int(sizes[first:last].sum()), last - first) + 1
         counts = Counts.empty(order, room, vocab_size, keep_raw=keep_raw)
         return keep(count_part(targets, sizes[first:last], first, counts))
@@ -162,13 +183,34 @@ def places_of(ids: Ints, bounds: list[int], sizes: Sizes) -> list[Ints]:
     return [places[begin:end] for begin, end in pairwise(ends)]
 
 
-def chosen(ids: IdFile, first: int, last: int, before: int) -> Iterator[tuple[Ints, Ints]]:
-    """Blocks of the text, and where in them the targets stand that come after the words first ... last - 1."""
+def chosen(
+    ids: IdFile, first: int, last: int, before: int, weights: Weights | None
+) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Blocks of the text, where in them the targets stand that come after the words first ... last - 1, their weights.
+
+    There are none where each counts once.
+    """
     from chekhov.ngram import counting_kernels
 
+    read = 0
     for block, begin, end in ids.blocks(before):
         places = np.empty(end - begin + 1, np.int32)
-        yield block, places[: counting_kernels.choose(block, begin, end, first, last, places)]
+        places = places[: counting_kernels.choose(block, begin, end, first, last, places)]
+        yield block, places, UNWEIGHTED if weights is None else weights.of(places + (read - begin))
+        read += end - begin
+
+
+def word_counts(ids: Ids | IdFile, vocab_size: int, weights: Weights | None) -> Sizes:
+    """(V,): how often each id stands in a text."""
+    if weights is None and not isinstance(ids, IdFile):
+        return np.bincount(ids, minlength=vocab_size)
+    counts, read = np.zeros(vocab_size, np.int64), 0
+    for block, begin, _ in ids.blocks(0) if isinstance(ids, IdFile) else [(np.asarray(ids), 0, 0)]:
+        own = block[begin:]
+        times = None if weights is None else weights.of(np.arange(read, read + len(own)))
+        counts += np.bincount(own, times, vocab_size).astype(np.int64)  # float64 holds them: they are below 2^53
+        read += len(own)
+    return counts
 
 
 def part_bounds(sizes: Sizes, per_part: int) -> list[int]:
@@ -181,10 +223,10 @@ def part_bounds(sizes: Sizes, per_part: int) -> list[int]:
     return bounds
 
 
-def count_part(targets: Iterable[tuple[Ints, Ints]], sizes: Sizes, first: int, counts: Counts) -> Counts:
+def count_part(targets: Iterable[tuple[Ints, Ints, Ints]], sizes: Sizes, first: int, counts: Counts) -> Counts:
     """The buckets of the words first, first + 1, ... with ``sizes`` targets each, counted into the empty ``counts``.
 
-    ``targets``: text and where in it they stand, block by block.
+    ``targets``: text, where in it they stand, and how often each counts (none: once), block by block.
     """
     from chekhov.ngram import counting_kernels
 
@@ -192,12 +234,16 @@ def count_part(targets: Iterable[tuple[Ints, Ints]], sizes: Sizes, first: int, c
     bits = vocab_size.bit_length()
     words_each = min(D, 63 // bits)
     keys = np.empty((-(-D // words_each), int(sizes.sum())), np.int64)
-    cursor = np.cumsum(sizes) - sizes
-    for text, places in targets:
-        counting_kernels.fill_keys(text, places, first, cursor, words_each, bits, D, keys)
+    cursor, column_weights = np.cumsum(sizes) - sizes, UNWEIGHTED
+    for text, places, weights in targets:
+        if len(weights) and not len(column_weights):
+            column_weights = np.empty(keys.shape[1], np.int32)
+        counting_kernels.fill_keys(text, places, weights, first, cursor, words_each, bits, D, keys, column_weights)
     counts.first_word, counts.last_word = first, first + len(sizes)
     counts.offsets = np.zeros((D + 1, len(sizes)), np.int64)
-    counting_kernels.count_buckets(keys, sizes, first, bits, words_each, vocab_size, counts.room, counts.counted)
+    counting_kernels.count_buckets(
+        keys, column_weights, sizes, first, bits, words_each, vocab_size, counts.room, counts.counted
+    )
     return counts
 
 

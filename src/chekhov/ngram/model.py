@@ -15,7 +15,7 @@ from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.files import ArrayFile
 from chekhov.kernels.threads import Progress, available
 from chekhov.ngram.building import Parts
-from chekhov.ngram.counting import TARGETS, Counts, IdFile, count_ngrams
+from chekhov.ngram.counting import MOST_TOKENS, TARGETS, Counts, IdFile, Weights, count_ngrams
 from chekhov.ngram.pruning import check_thresholds
 from chekhov.ngram.sampling import SentenceSampler
 from chekhov.ngram.smoothing import ADJUSTED, PRUNABLE, SMOOTHINGS, Options, smooth
@@ -27,6 +27,7 @@ MAX_ORDER = 16
 LN10 = np.float32(math.log(10))
 MAX_VOCAB_SIZE = 1 << 31
 BYTES_OF_A_TARGET = 80  # while it is counted, at order 5
+BYTES_OF_A_WEIGHT = 16  # of a target, beside them
 LONG = 8  # tokens of a row that are worth looking up side by side
 LAYOUT = 3  # of the arrays in a folder; 1 had its words in rising order, 2 no hints
 MANY = 256  # entries of a node that are worth sorting
@@ -223,6 +224,7 @@ def train_ngram(
     memory: int | None = None,
     threads: int | None = None,
     kenlm_compat: bool = False,
+    weights: Weights | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> NGram:
     """Count and smooth; ids (N,) with </s> at the end of each sentence (of each document, for characters).
@@ -236,9 +238,11 @@ def train_ngram(
     memory: bytes that counting may take, beside the program and the vocabulary; the counts wait in ``folder``.
     threads: how many count and smooth side by side, by default as many as there are processors; the same table.
     kenlm_compat: take the slip of lmplz's counts of counts, too (see `kenlm_compat.last_counts`).
+    weights: the table of each text repeated so often; each is counted once, and its counts are multiplied.
     progress: hears the stage, how many parts of it are done, and of how many.
 
-    Raises `UsageError` for an order outside 1 to 16, an unknown smoothing, or thresholds that fall.
+    Raises `UsageError` for an order outside 1 to 16, an unknown smoothing, thresholds that fall, or weights with which
+    a count could pass 2^31.
     """
     check_range("order", order, 1, MAX_ORDER)
     check_range("k", k, 1e-9, 1e9)
@@ -255,33 +259,39 @@ def train_ngram(
     if kenlm_compat and (smoothing != "modified-kneser-ney" or isinstance(ids, IdFile)):
         what = f"--kenlm-compat with {'--memory' if isinstance(ids, IdFile) else smoothing}"
         raise UsageError("E-NGRAM-005", what, mend="it is of modified-kneser-ney, and of a text in memory")
+    if weights is not None and weights.total > MOST_TOKENS:
+        what = f"with --weight the texts stand for {weights.total:,} tokens, counts go to {MOST_TOKENS:,}"
+        raise UsageError("E-WEIGHT-003", what, mend="smaller weights in the same ratio")
     if any(thresholds) and not isinstance(ids, IdFile) and len(ids) and ids[-1] != EOS:
         ids = np.append(ids, EOS)  # or a context would be rarer than the n-gram that it is
     keep_raw = any(thresholds) or smoothing not in ADJUSTED
     parts: Parts = []
     if order > 1:
-        per_part, threads = targets_in(memory, vocab_size, order, threads) if memory else (TARGETS, threads)
+        each = BYTES_OF_A_TARGET + (0 if weights is None else BYTES_OF_A_WEIGHT)
+        per_part, threads = targets_in(memory, vocab_size, order, threads, each) if memory else (TARGETS, threads)
         put_away = spiller(folder) if memory and folder else Counts.load
 
         def keep(part: Counts) -> Counts | Spilled:
             return put_away(part if smoothing in ADJUSTED else part.with_raw_counts())
 
         sizes: dict[str, int] = {"order": order, "vocab_size": vocab_size, "per_part": per_part, "threads": threads}
-        parts = count_ngrams(ids, keep=keep, keep_raw=keep_raw, progress=progress, **sizes)
+        parts = count_ngrams(ids, keep=keep, keep_raw=keep_raw, weights=weights, progress=progress, **sizes)
     options = Options(smoothing, thresholds, interpolate_unigrams, k, valid_ids, kenlm_compat)
-    table, notes = smooth(parts, ids, vocab_size, options, folder, threads, progress)
+    table, notes = smooth(parts, ids, vocab_size, options, folder, threads, progress, weights)
     return NGram(table, smoothing, tuple(notes))
 
 
-def targets_in(memory: int, vocab_size: int, order: int, threads: int) -> tuple[int, int]:
+def targets_in(memory: int, vocab_size: int, order: int, threads: int, each: int) -> tuple[int, int]:
     """How many targets may be counted at once in a thread, and in how many threads, fewer where there is less room.
+
+    each: the bytes that a target takes.
 
     Raises `UsageError` where the vocabulary alone takes the memory.
     """
     for number in range(threads, 0, -1):
         of_words = vocab_size * order * (8 + 24 * number)
-        least = of_words + number * BYTES_OF_A_TARGET * 100_000
+        least = of_words + number * each * 100_000
         if least <= memory:
-            return (memory - of_words) // number // BYTES_OF_A_TARGET, number
+            return (memory - of_words) // number // each, number
     what = f"--memory is too little for {vocab_size:,} words at order {order}"
     raise UsageError("E-NGRAM-004", what, mend=f"give at least {(least >> 20) + 1}M")

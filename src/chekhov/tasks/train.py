@@ -13,12 +13,14 @@ import numpy as np
 
 import chekhov
 from chekhov.errors import ModelError, TextError, UsageError, check_range
+from chekhov.ngram.counting import Weights
 from chekhov.saving import locked, read_config
 from chekhov.tasks import stored_tokenizer
 from chekhov.tasks.corpus import Corpus, read_corpus
 from chekhov.tasks.memory import memory_for_text
 from chekhov.tasks.out_of_core import check_settings, train_out_of_core
 from chekhov.tasks.text_model import RECURRENT, TextModel, load
+from chekhov.tasks.weights import encode_weighted, parse_weights
 from chekhov.text.large import LargeText
 from chekhov.text.reading import read_documents
 from chekhov.tokens.cache import cached_ids
@@ -74,6 +76,7 @@ def train(
         folder = Path(out or stack.enter_context(tempfile.TemporaryDirectory(prefix="chekhov-")))
         check_free(folder, kind, anew=not (overwrite or settings.get("resume")))
         memory = settings.pop("memory", None)
+        weights = parse_weights(settings.pop("weight", None) or (), len(listed(text))) if kind == "ngram" else []
         allowed = None if limit_vocab_file is None else read_words(limit_vocab_file, note)
         if memory is not None and kind not in RECURRENT:
             asked = {"valid": listed(valid), "test": listed(test), "lowercase": lowercase, "tokenizer": tokenizer}
@@ -85,7 +88,7 @@ def train(
                 model = train_out_of_core(
                     listed(text), folder, vocab_size=vocab_size, allowed=allowed, literal_unk=literal_unk, note=note,
                     record={"name": Path(out).name if out else kind, "command": command}, memory=memory,
-                    **settings,
+                    weights=weights, **settings,
                 )  # fmt: skip
                 model.save(folder)
             return model
@@ -98,6 +101,7 @@ def train(
             encoding=encoding,
             keep_bom=whole,
             memory=memory_for_text(memory) if kind in RECURRENT else None,
+            weights=weights,
             note=note,
         )
         stack.enter_context(locked(folder))
@@ -113,9 +117,9 @@ def train(
                 what += " are of a new one"
                 raise UsageError("E-TOKEN-012", what, mend="give one or the other")
             found = read_tokenizer(Path(tokenizer))
-            ids = numbered(corpus, found, note)
+            ids, spans = numbered(corpus, found, note)
         else:
-            found, ids = new_tokenizer(
+            found, ids, spans = new_tokenizer(
                 corpus, kind, unit, vocab_size=vocab_size, allowed=allowed, lowercase=lowercase,
                 literal_unk=literal_unk, note=note,
             )  # fmt: skip
@@ -131,6 +135,7 @@ def train(
             "notes": [],
             "floor": corpus.floor,
             "floor_bits_per_character": corpus.floor_bits_per_character,
+            "weights": weights or None,
         }
         training = {key: value for key, value in training.items() if value is not None and value != ""}
 
@@ -148,7 +153,7 @@ def train(
             )
         else:
             model = TextModel(
-                count(kind, found, ids, folder, valid=corpus.valid, note=noted, **settings), found, training
+                count(kind, found, ids, spans, folder, valid=corpus.valid, note=noted, **settings), found, training
             )
             training["seconds"] = round(time.monotonic() - started, 3)
             training["cpu_seconds"] = round(time.process_time() - cpu_started, 3)
@@ -182,7 +187,9 @@ def count(
     kind: str,
     tokenizer: Tokenizer,
     ids: Ids,
+    weights: Weights | None,
     folder: Path,
+    /,
     *,
     order: int | None = None,
     valid: Sequence[str] = (),
@@ -203,7 +210,8 @@ def count(
     default = {"characters": 7, "bytes": 9}.get(tokenizer.name, 5)
     order = default if order is None else order
     held_out = tokenizer.encode_all(valid) if settings.get("smoothing") == "jelinek-mercer" else None
-    model = train_ngram(ids, order=order, vocab_size=size, valid_ids=held_out, folder=folder, **settings)
+    settings |= {"valid_ids": held_out, "folder": folder, "weights": weights}
+    model = train_ngram(ids, order=order, vocab_size=size, **settings)
     for message in model.notes:
         note(message)
     return model
@@ -235,8 +243,11 @@ def new_tokenizer(
     lowercase: bool,
     literal_unk: LiteralUnk,
     note: Note = lambda message: None,
-) -> tuple[Tokenizer, Ids]:
-    """A tokenizer of the training part alone, and its ids. Nets on words keep 20,000 types of count 2 and more."""
+) -> tuple[Tokenizer, Ids, Weights | None]:
+    """A tokenizer of the training part alone, and what `numbered` gives.
+
+    Nets on words keep 20,000 types of count 2 and more.
+    """
     net_on_words = kind in RECURRENT and unit in ("words", "whitespace")
     settings: dict[str, Any] = {
         "vocab_size": 20_000 if vocab_size is None and net_on_words else vocab_size,
@@ -247,22 +258,27 @@ def new_tokenizer(
         "lines": kind != "chain",
     }
     if not isinstance(corpus.train, LargeText):
-        return train_and_encode(unit, corpus.train, **settings)
+        if not corpus.weights:
+            return *train_and_encode(unit, corpus.train, **settings), None
+        found = train_tokenizer(unit, corpus.train, weights=corpus.weights, **settings)
+        return found, *numbered(corpus, found, note)
     try:
         found = train_tokenizer(unit, corpus.train, **settings)
     except TextError as error:
         raise corpus.train.located(error) from error
-    return found, numbered(corpus, found, note)
+    return found, *numbered(corpus, found, note)
 
 
-def numbered(corpus: Corpus, tokenizer: Tokenizer, note: Note) -> Ids:
-    """The ids of the training part: in memory, or of a `LargeText` in a file of the cache."""
+def numbered(corpus: Corpus, tokenizer: Tokenizer, note: Note) -> tuple[Ids, Weights | None]:
+    """The ids of the training part, of a `LargeText` in a file of the cache, and how often each text of it counts."""
     if isinstance(corpus.train, LargeText):
         try:
-            return cached_ids(tokenizer, corpus.train, corpus.digest, note=note)
+            return cached_ids(tokenizer, corpus.train, corpus.digest, note=note), None
         except TextError as error:
             raise corpus.train.located(error) from error
-    return tokenizer.encode_all(corpus.train)
+    if corpus.weights:
+        return encode_weighted(tokenizer, corpus.train, corpus.weights)
+    return tokenizer.encode_all(corpus.train), None
 
 
 def listed(value: Paths) -> list[str | Path]:
