@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from chekhov.errors import UsageError
 from chekhov.files import NamelessFile
-from chekhov.ngram import counting
-from chekhov.ngram.counting import IdFile, Weights
+from chekhov.ngram import targets
 from chekhov.ngram.model import train_ngram
 from chekhov.ngram.smoothing import PRUNABLE, SMOOTHINGS
+from chekhov.ngram.targets import IdFile, Weights
 from chekhov.types import EOS
 
 V = 12
@@ -45,7 +45,7 @@ def test_the_table_is_that_of_the_repeated_texts(
     found = [train_ngram(ids, weights=weights, kenlm_compat=kenlm_compat, **flags)]
     if not kenlm_compat:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(counting, "BLOCK", 7)
+            patch.setattr(targets, "BLOCK", 7)
             file = IdFile(nameless, len(ids))
             found.append(train_ngram(file, weights=weights, memory=64 << 20, folder=folder, **flags))
     for model in found:

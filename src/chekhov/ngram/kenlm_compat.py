@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.ngram.counting import Weights
+from chekhov.ngram.targets import Ints, Weights
 from chekhov.types import BOS, EOS, UNK, Ids
 
 
-def last_counts(ids: Ids, order: int, vocab_size: int, weights: Weights | None = None) -> list[tuple[int, int]]:
+def last_counts(ids: Ids | Ints, order: int, vocab_size: int, weights: Weights | None = None) -> list[tuple[int, int]]:
     """How often the last n-gram of each order below ``order`` stands in ids (N,), and its adjusted count.
 
     The last in the order of lmplz, which sorts by the last word, then the one before it, ..., words being numbered as

@@ -15,12 +15,13 @@ from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.files import ArrayFile
 from chekhov.kernels.threads import Progress, available
 from chekhov.ngram.building import Parts
-from chekhov.ngram.counting import MOST_TOKENS, TARGETS, Counts, IdFile, Weights, count_ngrams
+from chekhov.ngram.counting import TARGETS, Counts, count_ngrams
 from chekhov.ngram.pruning import check_thresholds
 from chekhov.ngram.sampling import SentenceSampler
 from chekhov.ngram.smoothing import ADJUSTED, PRUNABLE, SMOOTHINGS, Options, smooth
 from chekhov.ngram.spilling import Spilled, spiller
 from chekhov.ngram.table import VERIFIED_BYTES, Table, check_content, check_table, damaged
+from chekhov.ngram.targets import MOST_TOKENS, IdFile, Targets, TextTargets, Weights
 from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
 
 MAX_ORDER = 16
@@ -211,7 +212,7 @@ def checked_sizes(sizes: dict[str, Any], *, least_order: int) -> tuple[int, int,
 
 
 def train_ngram(
-    ids: Ids | IdFile,
+    ids: Ids | IdFile | Targets,
     *,
     order: int,
     vocab_size: int,
@@ -228,6 +229,8 @@ def train_ngram(
     progress: Progress = lambda stage, done, total: None,
 ) -> NGram:
     """Count and smooth; ids (N,) with </s> at the end of each sentence (of each document, for characters).
+
+    Or n-grams that were counted before: `runs.Merged`.
 
     An order longer than every sentence is no error: the orders that were never seen stay empty. ``notes`` of the model
     say where discounts fell back.
@@ -256,38 +259,44 @@ def train_ngram(
     if any(thresholds) and smoothing not in PRUNABLE:
         what = f"--prune with {smoothing}: what is taken out would be lost"
         raise UsageError("E-PRUNE-004", what, mend=f"--smoothing {', '.join(PRUNABLE)}")
-    if kenlm_compat and (smoothing != "modified-kneser-ney" or isinstance(ids, IdFile)):
-        what = f"--kenlm-compat with {'--memory' if isinstance(ids, IdFile) else smoothing}"
+    if kenlm_compat and (smoothing != "modified-kneser-ney" or isinstance(ids, (IdFile, Targets))):
+        other = {IdFile: "--memory", TextTargets: "--memory"}.get(type(ids), "--counts")
+        what = f"--kenlm-compat with {other if isinstance(ids, (IdFile, Targets)) else smoothing}"
         raise UsageError("E-NGRAM-005", what, mend="it is of modified-kneser-ney, and of a text in memory")
-    if weights is not None and weights.total > MOST_TOKENS:
-        what = f"with --weight the texts stand for {weights.total:,} tokens, counts go to {MOST_TOKENS:,}"
-        raise UsageError("E-WEIGHT-003", what, mend="smaller weights in the same ratio")
-    if any(thresholds) and not isinstance(ids, IdFile) and len(ids) and ids[-1] != EOS:
+    if any(thresholds) and not isinstance(ids, (IdFile, Targets)) and len(ids) and ids[-1] != EOS:
         ids = np.append(ids, EOS)  # or a context would be rarer than the n-gram that it is
+    targets = ids if isinstance(ids, Targets) else TextTargets(ids, order, vocab_size, weights)
+    check_total(targets)
     keep_raw = any(thresholds) or smoothing not in ADJUSTED
     parts: Parts = []
     if order > 1:
-        each = BYTES_OF_A_TARGET + (0 if weights is None else BYTES_OF_A_WEIGHT)
-        per_part, threads = targets_in(memory, vocab_size, order, threads, each) if memory else (TARGETS, threads)
+        per_part, threads = targets_in(memory, vocab_size, order, threads, targets) if memory else (TARGETS, threads)
         put_away = spiller(folder) if memory and folder else Counts.load
 
         def keep(part: Counts) -> Counts | Spilled:
             return put_away(part if smoothing in ADJUSTED else part.with_raw_counts())
 
         sizes: dict[str, int] = {"order": order, "vocab_size": vocab_size, "per_part": per_part, "threads": threads}
-        parts = count_ngrams(ids, keep=keep, keep_raw=keep_raw, weights=weights, progress=progress, **sizes)
+        parts = count_ngrams(targets, keep=keep, keep_raw=keep_raw, progress=progress, **sizes)
     options = Options(smoothing, thresholds, interpolate_unigrams, k, valid_ids, kenlm_compat)
-    table, notes = smooth(parts, ids, vocab_size, options, folder, threads, progress, weights)
+    table, notes = smooth(parts, targets, vocab_size, options, folder, threads, progress)
     return NGram(table, smoothing, tuple(notes))
 
 
-def targets_in(memory: int, vocab_size: int, order: int, threads: int, each: int) -> tuple[int, int]:
+def check_total(targets: Targets) -> None:
+    """`UsageError` where a weighted count could be more than an int32 holds."""
+    if targets.weighted and targets.total > MOST_TOKENS:
+        what = f"with their weights the texts stand for {targets.total:,} tokens, counts go to {MOST_TOKENS:,}"
+        raise UsageError("E-WEIGHT-003", what, mend="smaller weights in the same ratio")
+
+
+def targets_in(memory: int, vocab_size: int, order: int, threads: int, targets: Targets) -> tuple[int, int]:
     """How many targets may be counted at once in a thread, and in how many threads, fewer where there is less room.
 
-    each: the bytes that a target takes.
 
     Raises `UsageError` where the vocabulary alone takes the memory.
     """
+    each = BYTES_OF_A_TARGET + (BYTES_OF_A_WEIGHT if targets.weighted else 0)
     for number in range(threads, 0, -1):
         of_words = vocab_size * order * (8 + 24 * number)
         least = of_words + number * each * 100_000

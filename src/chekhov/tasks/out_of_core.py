@@ -14,8 +14,8 @@ import chekhov
 from chekhov.errors import TextError, UsageError
 from chekhov.files import NamelessFile
 from chekhov.kernels.threads import Progress
-from chekhov.ngram.counting import IdFile, Weights
 from chekhov.ngram.model import train_ngram
+from chekhov.ngram.targets import IdFile, Weights
 from chekhov.tasks.memory import parse_memory
 from chekhov.tasks.text_model import TextModel
 from chekhov.text.blocks import read_blocks

@@ -13,7 +13,7 @@ import numpy as np
 
 import chekhov
 from chekhov.errors import ModelError, TextError, UsageError, check_range
-from chekhov.ngram.counting import Weights
+from chekhov.ngram.targets import Weights
 from chekhov.saving import locked, read_config
 from chekhov.tasks import stored_tokenizer
 from chekhov.tasks.corpus import Corpus, read_corpus
@@ -30,6 +30,7 @@ from chekhov.types import Ids, LanguageModel
 
 KINDS = ("chain", "ngram", *RECURRENT)
 NGRAM_SETTINGS = ("smoothing", "prune", "interpolate_unigrams", "k", "threads", "kenlm_compat", "progress")
+COUNTED = ("counts", "order", "weight", "memory")
 UNITS = {"chain": "whitespace", "ngram": "words"}  # the nets read characters
 Note = Callable[[str], None]
 Paths = str | Path | Sequence[str | Path]
@@ -37,7 +38,7 @@ Paths = str | Path | Sequence[str | Path]
 
 def train(
     kind: str,
-    text: Paths,
+    text: Paths = (),
     *,
     out: str | Path | None = None,
     valid: Paths = (),
@@ -72,6 +73,16 @@ def train(
     # The chapter's program reads the whole file, BOM and all; a chain does too unless a part is asked to be kept aside.
     demo = any(str(source).startswith("demo:") for source in listed(text))
     whole = (kind == "chain" and not (split or listed(valid) or listed(test) or demo)) or chapter_compatible
+    if kind == "ngram" and settings.get("counts"):
+        given: dict[str, Any] = {"TEXT": listed(text), "split": split if split != "none" else "", "tokens": tokens}
+        given |= {"lowercase": lowercase, "literal-unk": literal_unk if literal_unk != "word" else ""}
+        given |= {"tokenizer": tokenizer, "from": start_from}
+        return on_counts(
+            settings, given, out=out, valid=valid, test=test, encoding=encoding, vocab_size=vocab_size,
+            limit_vocab_file=limit_vocab_file, overwrite=overwrite, command=command, note=note,
+        )  # fmt: skip
+    if kind == "ngram":
+        settings.pop("counts", None)
     with ExitStack() as stack:
         folder = Path(out or stack.enter_context(tempfile.TemporaryDirectory(prefix="chekhov-")))
         check_free(folder, kind, anew=not (overwrite or settings.get("resume")))
@@ -165,6 +176,22 @@ def train(
         return model
 
 
+def on_counts(settings: dict[str, Any], given: dict[str, Any], **flags: Any) -> TextModel:
+    """The model of ``counts`` in place of a text; `UsageError` for flags that only a text can have, if ``given``."""
+    from chekhov.tasks.counted_model import train_on_counts
+
+    wrong = ", ".join(name if name == "TEXT" else f"--{name}" for name, value in given.items() if value)
+    if wrong:
+        what, mend = (
+            f"--counts bring their text and its tokens; not with {wrong}",
+            "chekhov count TEXT, with these flags",
+        )
+        raise UsageError("E-COUNT-006", what, mend=mend)
+    check_known("ngram", [name for name in settings if name not in (*COUNTED, *NGRAM_SETTINGS)])
+    counts = listed(settings.pop("counts"))
+    return train_on_counts(counts, **flags, **settings)
+
+
 def starting_model(kind: str, folder: str | Path, tokenizer: str | Path | None) -> TextModel:
     """The model of ``--from``; a ``--tokenizer`` besides must be its own."""
     if kind not in RECURRENT:
@@ -207,14 +234,18 @@ def count(
         return train_chain(ids, order=1 if order is None else order, vocab_size=size, can_start=can_start)
     from chekhov.ngram.model import train_ngram
 
-    default = {"characters": 7, "bytes": 9}.get(tokenizer.name, 5)
-    order = default if order is None else order
+    order = standard_order(tokenizer) if order is None else order
     held_out = tokenizer.encode_all(valid) if settings.get("smoothing") == "jelinek-mercer" else None
     settings |= {"valid_ids": held_out, "folder": folder, "weights": weights}
     model = train_ngram(ids, order=order, vocab_size=size, **settings)
     for message in model.notes:
         note(message)
     return model
+
+
+def standard_order(tokenizer: Tokenizer) -> int:
+    """Of an n-gram model, where none is asked for."""
+    return {"characters": 7, "bytes": 9}.get(tokenizer.name, 5)
 
 
 def check_known(kind: str, unknown: list[str]) -> None:

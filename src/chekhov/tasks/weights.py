@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chekhov.errors import UsageError
-from chekhov.ngram.counting import MOST_TOKENS, Weights
+from chekhov.ngram.targets import MOST_TOKENS, Weights
 from chekhov.tokens import marks
 from chekhov.tokens.tokenizer import Tokenizer
 from chekhov.types import Ids
