@@ -19,7 +19,20 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 CODE = re.compile(r"E-[A-Z]+-[0-9]{3}")
 VERBS = [
-    *("classify", "demo", "doctor", "evaluate", "export", "generate", "gradients", "import", "info", "mix", "prune"),
+    *(
+        "classify",
+        "count",
+        "demo",
+        "doctor",
+        "evaluate",
+        "export",
+        "generate",
+        "gradients",
+        "import",
+        "info",
+        "mix",
+        "prune",
+    ),
     *("quantise", "rescore", "rifle", "score", "tag", "trace", "train", "verify"),
 ]
 KINDS = [

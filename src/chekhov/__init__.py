@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
     from chekhov.tasks.classifier import Classifier as Classifier
+    from chekhov.tasks.counts import count as count
     from chekhov.tasks.markov_text import MarkovText as MarkovText
     from chekhov.tasks.score_file import score_file as score_file
     from chekhov.tasks.tagger import Tagger as Tagger
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from chekhov.tasks.text_model import load as load
     from chekhov.tasks.train import train as train
 
-__all__ = ["Classifier", "MarkovText", "Tagger", "TextModel", "__version__", "load", "score_file", "train"]
+__all__ = ["Classifier", "MarkovText", "Tagger", "TextModel", "__version__", "count", "load", "score_file", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,6 +30,10 @@ def __getattr__(name: str) -> Any:
         from chekhov.tasks.train import train
 
         return train
+    if name == "count":
+        from chekhov.tasks.counts import count
+
+        return count
     if name == "score_file":
         from chekhov.tasks.score_file import score_file
 

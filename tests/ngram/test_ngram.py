@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chekhov.errors import ModelError, UsageError
 from chekhov.files import NamelessFile
-from chekhov.ngram import counting, reference
+from chekhov.ngram import counting, reference, targets
 from chekhov.ngram.model import NGram, NGramState, train_ngram
 from chekhov.ngram.pruning import check_thresholds
 from chekhov.ngram.smoothing import Options, estimate_discounts, smooth
@@ -243,16 +243,18 @@ def test_parts_and_files_count_as_the_whole(
     id_of = np.array([EOS, *range(3, 20)], np.int32)
     flags: dict[str, Any] = {"order": order, "vocab_size": 20, "keep_raw": keep_raw}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "BLOCK", 7)
-        whole = counting.count_ngrams(ids, keep=counting.Counts.load, **flags)
-        numbers = counting.IdFile(nameless, len(ids), id_of)
-        parts = counting.count_ngrams(numbers, keep=spiller(folder), per_part=per_part, threads=2, **flags)
-        side_by_side = counting.count_ngrams(ids, keep=counting.Counts.load, per_part=per_part, threads=3, **flags)
-        np.testing.assert_array_equal(numbers.count(20), np.bincount(ids, minlength=20))
+        patch.setattr(targets, "BLOCK", 7)
+        text = targets.TextTargets(ids, order, 20, None)
+        whole = counting.count_ngrams(text, keep=counting.Counts.load, **flags)
+        numbers = targets.IdFile(nameless, len(ids), id_of)
+        large = targets.TextTargets(numbers, order, 20, None)
+        parts = counting.count_ngrams(large, keep=spiller(folder), per_part=per_part, threads=2, **flags)
+        side_by_side = counting.count_ngrams(text, keep=counting.Counts.load, per_part=per_part, threads=3, **flags)
+        np.testing.assert_array_equal(targets.word_counts(numbers, 20, None), np.bincount(ids, minlength=20))
     assert len(whole) == 1
     assert [part.first_word for part in parts[1:]] == [part.last_word for part in parts[:-1]]
     options = Options(thresholds=check_thresholds("0,1", order) if keep_raw else [])
-    tables = [smooth(each, ids, 20, options, folder, threads=len(each)) for each in (whole, parts, side_by_side)]
+    tables = [smooth(each, text, 20, options, folder, threads=len(each)) for each in (whole, parts, side_by_side)]
     assert list(folder.iterdir()) == []
     for other, notes in tables[1:]:
         for name in ("nodes", "entries", "starts"):

@@ -11,6 +11,7 @@ import typer
 
 from chekhov.cli import (
     classify,
+    count,
     demo,
     doctor,
     evaluate,
@@ -41,6 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(train.app, name="train")
+app.command("count")(count.count)
 app.command("generate")(generate.generate)
 app.command("score")(score.score)
 app.command("classify")(classify.classify)

@@ -72,7 +72,9 @@ def chain(
 
 @app.command()
 def ngram(
-    text: Texts,
+    text: Annotated[
+        list[str], typer.Argument(metavar="TEXT...", help="Files, folders, globs, .gz, - or demo:NAME; or --counts.")
+    ] = [],  # noqa: B006
     out: Annotated[str | None, typer.Option("-o", "--out", metavar="DIR", help="The model folder to write.")] = None,
     arpa: Annotated[str | None, typer.Option(metavar="FILE", help="Write an ARPA file, too; .gz packs it.")] = None,
     order: Annotated[
@@ -98,6 +100,13 @@ def ngram(
     kenlm_compat: Annotated[
         bool, typer.Option("--kenlm-compat", help="Take lmplz's slip in its counts of counts, too: its very numbers.")
     ] = False,
+    counts: Annotated[
+        list[str], typer.Option(metavar="DIR", help="What chekhov count wrote, in place of a text; once for each.")
+    ] = [],  # noqa: B006
+    weight: Annotated[
+        list[str],
+        typer.Option(metavar="N,N,...", help="How often each TEXT or --counts counts: 1,3, or --weight 1 --weight 3."),
+    ] = [],  # noqa: B006
     memory: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="Count within 512M or 2G: with --tokens whitespace --split none."),

@@ -33,10 +33,15 @@ def verify(
         from chekhov.tasks.classifier import Classifier
 
         Classifier.load(model)
+    elif config.kind == "counts":
+        from chekhov.tasks.counts import read_counts
+
+        verify_tokenizer(Path(model), config)
+        read_counts(model)
     else:
         verify_tokenizer(Path(model), config)
         verify_content(load(model))
     if json:
         print_json({"schema": 1, "model": model, "ok": True, "files": len(config.files)})
     else:
-        print(f"{model}: a sound {config.kind}")
+        print(f"{model}: {'sound counts' if config.kind == 'counts' else f'a sound {config.kind}'}")

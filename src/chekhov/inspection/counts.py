@@ -91,6 +91,10 @@ def text_counts(model: TextModel, source: str, *, note: Note = lambda message: N
     """
     check_counted(model)
     training = model.training
+    weights = training.get("weights") or [1]
+    if len(weights) > 1:
+        what, why = f"{model.name} was trained on more than this text", f"on {len(weights)} texts, with --weight"
+        raise UsageError("E-TRACE-008", what, why=why, mend="leave --counts out")
     corpus = read_corpus(
         [source],
         split=training.get("split_by") or None,
@@ -106,7 +110,7 @@ def text_counts(model: TextModel, source: str, *, note: Note = lambda message: N
         raise UsageError("E-TRACE-008", what, why=why, mend="give --counts the text of the training")
     ids = model.tokenizer.encode_all(list(corpus.train))
     order, smoothing = model.model.sizes()["order"], model.model.sizes()["smoothing"]
-    return count_text(ids, order, model.model.vocab_size, smoothing)
+    return count_text(np.tile(ids, weights[0]), order, model.model.vocab_size, smoothing)
 
 
 def check_counted(model: TextModel) -> None:

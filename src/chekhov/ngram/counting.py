@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from mmap import mmap
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.files import NamelessFile
 from chekhov.kernels.threads import Progress, in_threads
-from chekhov.types import EOS, Ids
+from chekhov.ngram.targets import Columns, Ints, Sizes, Targets
 
-Ints = NDArray[np.int32]
-Sizes = NDArray[np.int64]
 Kept = TypeVar("Kept")
 TARGETS = 1 << 20  # of a part: what is sorted at once stays near the processor
-BLOCK = 1 << 20  # ids that are read at once
-
-
-@dataclass(frozen=True)
-class IdFile:
-    """The ids of a text that is too large for memory: int32 in a file, as many as ``length``; it ends with </s>."""
-
-    file: NamelessFile
-    length: int
-    id_of: Ints | None = None  # where numbers stand in the file, from -1 on: the id of number k is id_of[k + 1]
-
-    def blocks(self, before: int) -> Iterator[tuple[Ints, int, int]]:
-        """As `blocks`, read one after the other."""
-        for start in range(0, self.length, BLOCK):
-            begin = max(0, start - before)
-            count = min(start + BLOCK, self.length) - begin
-            block = self.file.read(4 * begin, count)
-            yield block if self.id_of is None else self.id_of[block + 1], start - begin, count
-
-    def count(self, vocab_size: int) -> Sizes:
-        """(V,): how often each id stands there."""
-        counts = np.zeros(vocab_size, np.int64)
-        for block, begin, _ in self.blocks(0):
-            counts += np.bincount(block[begin:], minlength=vocab_size)
-        return counts
 
 
 def pages(length: int) -> Ints:
@@ -113,7 +84,7 @@ class Counts:
 
 
 def count_ngrams(
-    ids: Ids | IdFile,
+    targets: Targets,
     *,
     order: int,
     vocab_size: int,
@@ -123,52 +94,49 @@ def count_ngrams(
     threads: int = 1,
     progress: Progress = lambda stage, done, total: None,
 ) -> list[Kept]:
-    """ids (N,), </s> at the end of each sentence and no <s>. ``keep_raw``: how often each n-gram stands there, too.
+    """The counts of all orders. ``keep_raw``: how often each n-gram stands there, too.
 
-    The buckets are counted in parts of some ``per_part`` targets, so many at once as there are ``threads``. ``keep``
-    says, in the part's thread, what is to be kept of it. The parts come in the order of their words.
+    With weights the counts are those of texts that are repeated; each is sorted once. ``keep`` says, in the part's
+    thread, what is to be kept of a part; else as `in_parts`.
     """
-    from chekhov.ngram import counting_kernels
 
-    sizes = np.zeros(vocab_size, np.int64)
-    text = ids if isinstance(ids, IdFile) else np.asarray(ids, np.int32)
-    for block, begin, end in blocks(text, 1):
-        counting_kernels.add_bucket_sizes(block, begin, end, sizes)
-    bounds = part_bounds(sizes, per_part)
-    places = [] if isinstance(text, IdFile) else places_of(text, bounds, sizes)
+    def count(columns: Columns) -> Kept:
+        room = max(columns.keys.shape[1], len(columns.sizes)) + 1
+        counts = Counts.empty(order, room, vocab_size, keep_raw=keep_raw)
+        return keep(count_part(columns, counts))
+
+    sizes = {"order": order, "vocab_size": vocab_size, "per_part": per_part, "threads": threads}
+    return in_parts(targets, count, progress=progress, **sizes)
+
+
+def in_parts(
+    targets: Targets,
+    finish: Callable[[Columns], Kept],
+    *,
+    order: int,
+    vocab_size: int,
+    per_part: int,
+    threads: int,
+    progress: Progress,
+) -> list[Kept]:
+    """What ``finish`` makes of each part of the buckets, some ``per_part`` targets each, in the order of their words.
+
+    So many at once as there are ``threads``.
+    """
+    bounds = part_bounds(targets.sizes, per_part)
+    targets.cut(bounds)
 
     def count(part: int) -> Kept:
         first, last = bounds[part], bounds[part + 1]
-        targets = chosen(text, first, last, order - 1) if isinstance(text, IdFile) else [(text, places[part])]
-        room = max(int(sizes[first:last].sum()), last - first) + 1
-        counts = Counts.empty(order, room, vocab_size, keep_raw=keep_raw)
-        return keep(count_part(targets, sizes[first:last], first, counts))
+        columns = Columns.empty(first, targets.sizes[first:last], order, vocab_size, weighted=targets.weighted)
+        targets.fill(columns)
+        return finish(columns)
 
     counted = []
     for kept in in_threads(count, range(len(bounds) - 1), threads):
         counted.append(kept)
         progress("counting", len(counted), len(bounds) - 1)
     return counted
-
-
-def places_of(ids: Ints, bounds: list[int], sizes: Sizes) -> list[Ints]:
-    """Where the targets of each part stand in the text."""
-    from chekhov.ngram import counting_kernels
-
-    part_of = np.repeat(np.arange(len(bounds) - 1, dtype=np.int32), np.diff(bounds))
-    ends = np.concatenate([[0], np.cumsum(sizes)])[bounds]
-    places = np.empty(ends[-1], np.int32 if ends[-1] < 1 << 31 else np.int64)
-    counting_kernels.distribute(ids, ends[-1], part_of, ends[:-1].copy(), places)
-    return [places[begin:end] for begin, end in pairwise(ends)]
-
-
-def chosen(ids: IdFile, first: int, last: int, before: int) -> Iterator[tuple[Ints, Ints]]:
-    """Blocks of the text, and where in them the targets stand that come after the words first ... last - 1."""
-    from chekhov.ngram import counting_kernels
-
-    for block, begin, end in ids.blocks(before):
-        places = np.empty(end - begin + 1, np.int32)
-        yield block, places[: counting_kernels.choose(block, begin, end, first, last, places)]
 
 
 def part_bounds(sizes: Sizes, per_part: int) -> list[int]:
@@ -181,34 +149,12 @@ def part_bounds(sizes: Sizes, per_part: int) -> list[int]:
     return bounds
 
 
-def count_part(targets: Iterable[tuple[Ints, Ints]], sizes: Sizes, first: int, counts: Counts) -> Counts:
-    """The buckets of the words first, first + 1, ... with ``sizes`` targets each, counted into the empty ``counts``.
-
-    ``targets``: text and where in it they stand, block by block.
-    """
+def count_part(columns: Columns, counts: Counts) -> Counts:
+    """The buckets of ``columns``, which are sorted, counted into the empty ``counts``."""
     from chekhov.ngram import counting_kernels
 
-    D, vocab_size = counts.depth, counts.vocab_size
-    bits = vocab_size.bit_length()
-    words_each = min(D, 63 // bits)
-    keys = np.empty((-(-D // words_each), int(sizes.sum())), np.int64)
-    cursor = np.cumsum(sizes) - sizes
-    for text, places in targets:
-        counting_kernels.fill_keys(text, places, first, cursor, words_each, bits, D, keys)
-    counts.first_word, counts.last_word = first, first + len(sizes)
-    counts.offsets = np.zeros((D + 1, len(sizes)), np.int64)
-    counting_kernels.count_buckets(keys, sizes, first, bits, words_each, vocab_size, counts.room, counts.counted)
+    counts.first_word, counts.last_word = columns.first, columns.first + len(columns.sizes)
+    counts.offsets = np.zeros((counts.depth + 1, len(columns.sizes)), np.int64)
+    how = columns.first, columns.bits, columns.words_each, counts.vocab_size, counts.room
+    counting_kernels.count_buckets(columns.keys, columns.weights, columns.sizes, *how, counts.counted)
     return counts
-
-
-def blocks(ids: Ids | Ints | IdFile, before: int) -> Iterator[tuple[Ints, int, int]]:
-    """The text in blocks, each with up to ``before`` words of the one before; and which targets are in it.
-
-    There is one target more than words where the text breaks off in a sentence: the context that it ends in is a node
-    like others, if nothing is known to follow.
-    """
-    if isinstance(ids, IdFile):
-        yield from ids.blocks(before)
-    else:
-        words = np.asarray(ids, np.int32)
-        yield words, 0, len(words) + int(len(words) > 0 and words[-1] != EOS)

@@ -51,18 +51,22 @@ def distribute(ids, count, part_of, next_place, places):
 
 
 @kernel
-def fill_keys(ids, places, first, cursor, words_each, bits, D, keys):
-    """Put the targets at ``places``, all of the buckets first, first + 1, ..., where these go on.
+def fill_keys(ids, places, weights, first, cursor, words_each, bits, D, keys, column_weights):
+    """Put the targets at ``places``, all of the buckets first, first + 1, ..., where these go on, and their weights.
 
     cursor (buckets,): the next column of each bucket in keys (K, m); a column is x2, x3, ... x_D and w, ``words_each``
     ids to an integer, the first highest. An id is stored as id + 1; 0 stands for what lies before the start of a
     sentence, and for the target after the end of a text that breaks off. w is scrambled, as the entries of a table are
-    in the order of scrambled words. D words stand before each target, or the text begins there.
+    in the order of scrambled words. D words stand before each target, or the text begins there. weights, of each
+    place, may be empty: then each counts once.
     """
-    for i in places:
+    for p in range(len(places)):
+        i = places[p]
         b = last_word(ids, i) - first
         column = cursor[b]
         cursor[b] += 1
+        if len(weights) > 0:
+            column_weights[column] = weights[p]
         here = i - 1  # the place of the last context word; -1 or an </s> is the <s> of this sentence
         key, filled, chunk = 0, 0, 0
         for place in range(D):
@@ -167,8 +171,10 @@ def word_at(keys, j, place, layout):
 
 
 @kernel
-def count_buckets(keys, sizes, first_word, bits, words_each, vocab_size, room, counted):
+def count_buckets(keys, weights, sizes, first_word, bits, words_each, vocab_size, room, counted):
     """Count the buckets of the words first_word, first_word + 1, ...: keys (K, m) holds ``sizes`` targets of each.
+
+    weights (m,): how often each target counts; empty: once.
 
     A context of d words is a node of depth d = 1 ... D (D = order - 1), and the words that follow it are its entries:
     words[e], counts[e] (see `close`) and, if it is not empty, raws[e]: how often they follow it. firsts[k]: where the
@@ -194,7 +200,7 @@ def count_buckets(keys, sizes, first_word, bits, words_each, vocab_size, room, c
         m = sizes[k]
         for d in range(1, D + 1):
             offsets[d, k] = nodes[d]
-        bucket = keys[:, done : done + m]
+        bucket, own = keys[:, done : done + m], weights[done : done + m]
         sort_bucket(bucket, order, spare, m, stack)
         done += m
         deepest = 1 if first_word + k == BOS else D
@@ -214,7 +220,7 @@ def count_buckets(keys, sizes, first_word, bits, words_each, vocab_size, room, c
                     path[opened] = word_at(bucket, j, opened - 2, layout)
                 if opened < D:
                     entries_before[opened], nodes_before[opened] = filled[opened + 1], nodes[opened + 1]
-            j = add_leaf(opened, bucket, j, m, bits, layout, room, counted)
+            j = add_leaf(opened, bucket, own, order, j, m, bits, layout, room, counted)
             opened -= 1
         if m == 0:
             firsts[room + nodes[1]], parents[room + nodes[1]] = filled[1], 0
@@ -228,10 +234,11 @@ def count_buckets(keys, sizes, first_word, bits, words_each, vocab_size, room, c
 
 
 @inlined
-def add_leaf(d, keys, j, m, bits, layout, room, counted):
+def add_leaf(d, keys, weights, order, j, m, bits, layout, room, counted):
     """Column j and those after it with the same context: a node that no longer context ends in. Returns the next j.
 
     It is a context of the highest order, or one that begins with <s>: it counts how often each word follows it.
+    order[j]: where column j stood before the columns were sorted, and its weight still stands.
     """
     words, counts, raws, firsts, parents, filled, nodes, _ = counted
     D, chunks, base = len(filled) - 1, len(keys), d * room
@@ -246,10 +253,11 @@ def add_leaf(d, keys, j, m, bits, layout, room, counted):
             if (keys[chunks - 1, j] >> last_shift >> bits) != (keys[chunks - 1, start] >> last_shift >> bits):
                 break
         w = ((((keys[chunks - 1, j] >> last_shift) & mask) * UNSCRAMBLE) & mask) - 1
+        times = weights[order[j]] if len(weights) > 0 else 1
         if e > begin and words[e - 1] == w:
-            counts[e - 1] += 1
+            counts[e - 1] += times
         elif w >= 0:
-            words[e], counts[e] = w, 1
+            words[e], counts[e] = w, times
             e += 1
         j += 1
     if len(raws) > 0:

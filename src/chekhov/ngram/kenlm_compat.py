@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from chekhov.ngram.targets import Ints, Weights
 from chekhov.types import BOS, EOS, UNK, Ids
 
 
-def last_counts(ids: Ids, order: int, vocab_size: int) -> list[tuple[int, int]]:
+def last_counts(ids: Ids | Ints, order: int, vocab_size: int, weights: Weights | None = None) -> list[tuple[int, int]]:
     """How often the last n-gram of each order below ``order`` stands in ids (N,), and its adjusted count.
 
     The last in the order of lmplz, which sorts by the last word, then the one before it, ..., words being numbered as
@@ -33,6 +34,6 @@ def last_counts(ids: Ids, order: int, vocab_size: int) -> list[tuple[int, int]]:
                 places = places[ranks == ranks.max()]
         if len(places):
             begins_sentence = n > 1 and behind[places[0]] == n - 1
-            adjusted = len(places) if begins_sentence else len(np.unique(word(places, n)))
-            counts.append((len(places), adjusted))
+            raw = len(places) if weights is None else int(weights.of(places).sum(dtype=np.int64))
+            counts.append((raw, raw if begins_sentence else len(np.unique(word(places, n)))))
     return counts

@@ -15,18 +15,20 @@ from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.files import ArrayFile
 from chekhov.kernels.threads import Progress, available
 from chekhov.ngram.building import Parts
-from chekhov.ngram.counting import TARGETS, Counts, IdFile, count_ngrams
+from chekhov.ngram.counting import TARGETS, Counts, count_ngrams
 from chekhov.ngram.pruning import check_thresholds
 from chekhov.ngram.sampling import SentenceSampler
 from chekhov.ngram.smoothing import ADJUSTED, PRUNABLE, SMOOTHINGS, Options, smooth
 from chekhov.ngram.spilling import Spilled, spiller
 from chekhov.ngram.table import VERIFIED_BYTES, Table, check_content, check_table, damaged
+from chekhov.ngram.targets import MOST_TOKENS, IdFile, Targets, TextTargets, Weights
 from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
 
 MAX_ORDER = 16
 LN10 = np.float32(math.log(10))
 MAX_VOCAB_SIZE = 1 << 31
 BYTES_OF_A_TARGET = 80  # while it is counted, at order 5
+BYTES_OF_A_WEIGHT = 16  # of a target, beside them
 LONG = 8  # tokens of a row that are worth looking up side by side
 LAYOUT = 3  # of the arrays in a folder; 1 had its words in rising order, 2 no hints
 MANY = 256  # entries of a node that are worth sorting
@@ -210,7 +212,7 @@ def checked_sizes(sizes: dict[str, Any], *, least_order: int) -> tuple[int, int,
 
 
 def train_ngram(
-    ids: Ids | IdFile,
+    ids: Ids | IdFile | Targets,
     *,
     order: int,
     vocab_size: int,
@@ -223,9 +225,12 @@ def train_ngram(
     memory: int | None = None,
     threads: int | None = None,
     kenlm_compat: bool = False,
+    weights: Weights | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> NGram:
     """Count and smooth; ids (N,) with </s> at the end of each sentence (of each document, for characters).
+
+    Or n-grams that were counted before: `runs.Merged`.
 
     An order longer than every sentence is no error: the orders that were never seen stay empty. ``notes`` of the model
     say where discounts fell back.
@@ -236,9 +241,11 @@ def train_ngram(
     memory: bytes that counting may take, beside the program and the vocabulary; the counts wait in ``folder``.
     threads: how many count and smooth side by side, by default as many as there are processors; the same table.
     kenlm_compat: take the slip of lmplz's counts of counts, too (see `kenlm_compat.last_counts`).
+    weights: the table of each text repeated so often; each is counted once, and its counts are multiplied.
     progress: hears the stage, how many parts of it are done, and of how many.
 
-    Raises `UsageError` for an order outside 1 to 16, an unknown smoothing, or thresholds that fall.
+    Raises `UsageError` for an order outside 1 to 16, an unknown smoothing, thresholds that fall, or weights with which
+    a count could pass 2^31.
     """
     check_range("order", order, 1, MAX_ORDER)
     check_range("k", k, 1e-9, 1e9)
@@ -252,36 +259,48 @@ def train_ngram(
     if any(thresholds) and smoothing not in PRUNABLE:
         what = f"--prune with {smoothing}: what is taken out would be lost"
         raise UsageError("E-PRUNE-004", what, mend=f"--smoothing {', '.join(PRUNABLE)}")
-    if kenlm_compat and (smoothing != "modified-kneser-ney" or isinstance(ids, IdFile)):
-        what = f"--kenlm-compat with {'--memory' if isinstance(ids, IdFile) else smoothing}"
+    if kenlm_compat and (smoothing != "modified-kneser-ney" or isinstance(ids, (IdFile, Targets))):
+        other = {IdFile: "--memory", TextTargets: "--memory"}.get(type(ids), "--counts")
+        what = f"--kenlm-compat with {other if isinstance(ids, (IdFile, Targets)) else smoothing}"
         raise UsageError("E-NGRAM-005", what, mend="it is of modified-kneser-ney, and of a text in memory")
-    if any(thresholds) and not isinstance(ids, IdFile) and len(ids) and ids[-1] != EOS:
+    if any(thresholds) and not isinstance(ids, (IdFile, Targets)) and len(ids) and ids[-1] != EOS:
         ids = np.append(ids, EOS)  # or a context would be rarer than the n-gram that it is
+    targets = ids if isinstance(ids, Targets) else TextTargets(ids, order, vocab_size, weights)
+    check_total(targets)
     keep_raw = any(thresholds) or smoothing not in ADJUSTED
     parts: Parts = []
     if order > 1:
-        per_part, threads = targets_in(memory, vocab_size, order, threads) if memory else (TARGETS, threads)
+        per_part, threads = targets_in(memory, vocab_size, order, threads, targets) if memory else (TARGETS, threads)
         put_away = spiller(folder) if memory and folder else Counts.load
 
         def keep(part: Counts) -> Counts | Spilled:
             return put_away(part if smoothing in ADJUSTED else part.with_raw_counts())
 
         sizes: dict[str, int] = {"order": order, "vocab_size": vocab_size, "per_part": per_part, "threads": threads}
-        parts = count_ngrams(ids, keep=keep, keep_raw=keep_raw, progress=progress, **sizes)
+        parts = count_ngrams(targets, keep=keep, keep_raw=keep_raw, progress=progress, **sizes)
     options = Options(smoothing, thresholds, interpolate_unigrams, k, valid_ids, kenlm_compat)
-    table, notes = smooth(parts, ids, vocab_size, options, folder, threads, progress)
+    table, notes = smooth(parts, targets, vocab_size, options, folder, threads, progress)
     return NGram(table, smoothing, tuple(notes))
 
 
-def targets_in(memory: int, vocab_size: int, order: int, threads: int) -> tuple[int, int]:
+def check_total(targets: Targets) -> None:
+    """`UsageError` where a weighted count could be more than an int32 holds."""
+    if targets.weighted and targets.total > MOST_TOKENS:
+        what = f"with their weights the texts stand for {targets.total:,} tokens, counts go to {MOST_TOKENS:,}"
+        raise UsageError("E-WEIGHT-003", what, mend="smaller weights in the same ratio")
+
+
+def targets_in(memory: int, vocab_size: int, order: int, threads: int, targets: Targets) -> tuple[int, int]:
     """How many targets may be counted at once in a thread, and in how many threads, fewer where there is less room.
+
 
     Raises `UsageError` where the vocabulary alone takes the memory.
     """
+    each = BYTES_OF_A_TARGET + (BYTES_OF_A_WEIGHT if targets.weighted else 0)
     for number in range(threads, 0, -1):
         of_words = vocab_size * order * (8 + 24 * number)
-        least = of_words + number * BYTES_OF_A_TARGET * 100_000
+        least = of_words + number * each * 100_000
         if least <= memory:
-            return (memory - of_words) // number // BYTES_OF_A_TARGET, number
+            return (memory - of_words) // number // each, number
     what = f"--memory is too little for {vocab_size:,} words at order {order}"
     raise UsageError("E-NGRAM-004", what, mend=f"give at least {(least >> 20) + 1}M")

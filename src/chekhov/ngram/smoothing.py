@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from chekhov.errors import UsageError
 from chekhov.kernels.threads import Progress
 from chekhov.ngram.building import Parts, build_table
-from chekhov.ngram.counting import Counts, IdFile
+from chekhov.ngram.counting import Counts
 from chekhov.ngram.kenlm_compat import last_counts
 from chekhov.ngram.pruning import prune_counts
 from chekhov.ngram.spilling import Spilled, spiller
 from chekhov.ngram.table import Table
+from chekhov.ngram.targets import IdFile, Targets, TextTargets
 from chekhov.types import BOS, UNK, Ids
 
 Floats = NDArray[np.float64]
@@ -65,7 +66,7 @@ class Options:
 
 def smooth(
     parts: Parts,
-    ids: Ids | IdFile,
+    targets: Targets,
     vocab_size: int,
     options: Options,
     folder: Path | None = None,
@@ -77,10 +78,10 @@ def smooth(
     Where the smoothing is not one of `ADJUSTED`, their ``counts`` are how often the n-grams stand in the text.
     """
     order = parts[0].depth + 1 if parts else 1
-    counts = unigram_counts(parts, ids, vocab_size, adjusted=options.smoothing in ADJUSTED)
+    counts = unigram_counts(parts, targets, vocab_size, adjusted=options.smoothing in ADJUSTED)
     t = counts_of_counts(parts, counts, order)
-    if options.kenlm_compat:
-        for d, (raw, adjusted) in enumerate(last_counts(np.asarray(ids), order, vocab_size)):
+    if options.kenlm_compat and isinstance(targets, TextTargets) and not isinstance(targets.text, IdFile):
+        for d, (raw, adjusted) in enumerate(last_counts(targets.text, order, vocab_size, targets.weights)):
             t[d, adjusted : adjusted + 1] -= 1
             t[d, raw : raw + 1] += 1
     rule, numbers, notes = rule_of(options, parts, counts, t)
@@ -186,11 +187,11 @@ def without_bos(p: Floats) -> Floats:
     return p
 
 
-def unigram_counts(parts: Parts, ids: Ids | IdFile, vocab_size: int, *, adjusted: bool) -> NDArray[np.int64]:
+def unigram_counts(parts: Parts, targets: Targets, vocab_size: int, *, adjusted: bool) -> NDArray[np.int64]:
     """(V,): in how many different contexts each word stands, or how often (where there are no contexts, always)."""
     if parts and adjusted:
         return np.sum([np.bincount(part.row("words", 1), minlength=vocab_size) for part in parts], axis=0)
-    counts = ids.count(vocab_size) if isinstance(ids, IdFile) else np.bincount(ids, minlength=vocab_size)
+    counts = targets.word_counts(vocab_size)
     counts[BOS] = 0
     return counts
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from chekhov.files import NamelessFile, save_error
-from chekhov.ngram.counting import Counts, Ints, Sizes
+from chekhov.ngram.counting import Counts
+from chekhov.ngram.targets import Ints, Sizes
 
 ARRAYS = ("words", "counts", "raws", "firsts", "parents", "lost")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Corpus:
     """``train`` can be iterated over again and again; its documents are in memory unless it is a `LargeText`.
 
     ``floor``: nats per token that no model can beat, where the text is generated and its entropy known.
+    ``weights``: how often each training document counts; none: once. What is held out counts once.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Corpus:
     split: str
     floor: float | None = None
     floor_bits_per_character: float | None = None
+    weights: list[int] = field(default_factory=list)
 
     @property
     def characters(self) -> int:
@@ -64,11 +66,13 @@ def read_corpus(
     encoding: str | None = None,
     keep_bom: bool = False,
     memory: int | None = None,
+    weights: Sequence[int] = (),
     note: Note = lambda message: None,
 ) -> Corpus:
     """Read and split; separate ``valid`` and ``test`` texts take the place of a split unless one is asked for.
 
     memory: a training text in UTF-8 that would take more bytes than so many is read block by block, as a `LargeText`.
+    weights: of each source, how often what of it is trained on counts (with ``memory``: none).
     """
     names = [str(source) for source in sources]
     if any(name.startswith("demo:") for name in names) and names != [PYDOCS]:
@@ -80,7 +84,7 @@ def read_corpus(
 
         demo = demo_corpus(names[0])
         floors = demo.floor, demo.floor_bits_per_character
-        return Corpus(demo.name, [demo.train], [demo.valid], [demo.test], "by seed", *floors)
+        return Corpus(demo.name, [demo.train], [demo.valid], [demo.test], "by seed", *floors, list(weights))
 
     def read(paths: Sequence[str | Path]) -> list[str]:
         documents = read_documents(paths, encoding=encoding, keep_bom=keep_bom, note=note)
@@ -96,14 +100,16 @@ def read_corpus(
         held_out_texts = read(valid) if valid else large.valid, read(test) if test else large.test
         return Corpus(name, large, *held_out_texts, described)
     if names == [PYDOCS]:
-        documents = [Document(PYDOCS, pydocs())]
+        documents = [Document(PYDOCS, pydocs(), *weights)]
     else:
-        documents = read_documents(sources, encoding=encoding, keep_bom=keep_bom, note=note)
+        documents = read_documents(sources, encoding=encoding, keep_bom=keep_bom, weights=weights, note=note)
     name = Path(names[0]).name if len(names) == 1 else f"{len(documents)} documents"
     cut = split_documents(documents, split or default, seed=seed)
     parts = [[document.text for document in part] for part in (cut.train, cut.valid, cut.test)]
     described = cut.description if split or default == "auto" else "valid and test given apart"
-    return Corpus(name, parts[0], read(valid) if valid else parts[1], read(test) if test else parts[2], described)
+    held_out_texts = read(valid) if valid else parts[1], read(test) if test else parts[2]
+    own = [document.weight for document in cut.train] if weights else []
+    return Corpus(name, parts[0], *held_out_texts, described, weights=own)
 
 
 def held_out(

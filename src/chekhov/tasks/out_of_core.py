@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import chekhov
 from chekhov.errors import TextError, UsageError
 from chekhov.files import NamelessFile
 from chekhov.kernels.threads import Progress
-from chekhov.ngram.counting import IdFile
 from chekhov.ngram.model import train_ngram
+from chekhov.ngram.targets import IdFile, Weights
 from chekhov.tasks.memory import parse_memory
 from chekhov.tasks.text_model import TextModel
 from chekhov.text.blocks import read_blocks
@@ -45,6 +46,7 @@ def train_out_of_core(
     vocab_size: int | None,
     literal_unk: LiteralUnk,
     allowed: Collection[str] | None = None,
+    weights: Sequence[int] = (),
     record: dict[str, Any],
     note: Callable[[str], None],
     order: int | None = None,
@@ -59,7 +61,8 @@ def train_out_of_core(
     bound = parse_memory(memory)
     check_literal_unk(literal_unk)
     options = WhitespaceSettings(False, literal_unk, True)
-    tokenizer, ids = number_text(sources, options, folder, vocab_size=vocab_size, allowed=allowed, progress=progress)
+    limits: dict[str, Any] = {"vocab_size": vocab_size, "allowed": allowed}
+    tokenizer, ids, spans = number_text(sources, options, folder, weights=weights, progress=progress, **limits)
     note(f"{ids.length:,} tokens and line ends, {tokenizer.vocabulary.size:,} types")
     model = train_ngram(
         ids,
@@ -67,6 +70,7 @@ def train_out_of_core(
         vocab_size=tokenizer.vocabulary.size,
         folder=folder,
         memory=bound,
+        weights=spans,
         progress=progress,
         **settings,
     )
@@ -77,6 +81,7 @@ def train_out_of_core(
         "text": Path(names[0]).name if len(names) == 1 else f"{len(names)} texts",
         "split": "none",
         "split_by": "none",
+        **({"weights": list(weights)} if weights else {}),
         "notes": list(model.notes),
         "seconds": round(time.monotonic() - started, 3),
         "cpu_seconds": round(time.process_time() - cpu_started, 3),
@@ -93,27 +98,35 @@ def number_text(
     *,
     vocab_size: int | None,
     allowed: Collection[str] | None = None,
+    weights: Sequence[int] = (),
     progress: Progress = lambda stage, done, total: None,
-) -> tuple[WhitespaceTokenizer, IdFile]:
-    """The tokenizer of a text in lines, tokens between blanks, and its ids in a file of ``folder`` without a name."""
+) -> tuple[WhitespaceTokenizer, IdFile, Weights | None]:
+    """The tokenizer of a text in lines, tokens between blanks, and its ids in a file of ``folder`` without a name.
+
+    ``weights``: how often each source counts; then also which ids are of which.
+    """
     types, counts = Types(1 << 17), np.zeros(0, np.int64)
     nameless = NamelessFile(folder)
     file = nameless.file
     length, line, read, size = 0, 0, 0, text_bytes(sources)
-    for block in read_blocks(sources):
-        line = check_marks(block, options, line)
-        numbers = types.read(np.frombuffer(block, np.uint8), lines=True)
-        counts = np.concatenate([counts, np.zeros(types.known - len(counts), np.int64)])
-        counts += types.count(numbers)
-        file.write(numbers.data)
-        length += len(numbers)
-        read += len(block)
-        progress("reading", read, max(read, size))
+    ends: list[int] = []
+    for source, weight in zip(sources, weights or repeat(1)):
+        for block in read_blocks([source]):
+            line = check_marks(block, options, line)
+            numbers = types.read(np.frombuffer(block, np.uint8), lines=True)
+            counts = np.concatenate([counts, np.zeros(types.known - len(counts), np.int64)])
+            counts += weight * types.count(numbers)
+            file.write(numbers.data)
+            length += len(numbers)
+            read += len(block)
+            progress("reading", read, max(read, size))
+        ends.append(length)
     if types.known == 0:
         raise TextError("E-TOKEN-008", "the text has no tokens", mend="give more text")
     tokenizer, id_of = from_types(types, counts, options, vocab_size=vocab_size, min_count=1, allowed=allowed)
     file.flush()
-    return tokenizer, IdFile(nameless, length, id_of)
+    spans = Weights(np.array(ends, np.int64), np.array(weights, np.int32)) if weights else None
+    return tokenizer, IdFile(nameless, length, id_of), spans
 
 
 def check_marks(block: bytes, options: WhitespaceSettings, line: int) -> int:

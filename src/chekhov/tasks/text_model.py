@@ -168,6 +168,9 @@ def load(folder: str | Path) -> TextModel:
     """
     folder = Path(folder)
     config = check_folder(folder)
+    if config.kind == "counts":
+        mend = f"chekhov train ngram --counts {folder} -o DIR"
+        raise ModelError("E-COUNT-001", "these are counts, not a model", where=str(folder), mend=mend)
     if config.kind in LABELLERS:
         what = f"a {config.kind} labels text and is no language model"
         mend = f"chekhov {LABELLERS[config.kind]} {folder}; in Python chekhov.{config.kind.capitalize()}.load"

@@ -13,12 +13,14 @@ import numpy as np
 
 import chekhov
 from chekhov.errors import ModelError, TextError, UsageError, check_range
+from chekhov.ngram.targets import Weights
 from chekhov.saving import locked, read_config
 from chekhov.tasks import stored_tokenizer
 from chekhov.tasks.corpus import Corpus, read_corpus
 from chekhov.tasks.memory import memory_for_text
 from chekhov.tasks.out_of_core import check_settings, train_out_of_core
 from chekhov.tasks.text_model import RECURRENT, TextModel, load
+from chekhov.tasks.weights import encode_weighted, parse_weights
 from chekhov.text.large import LargeText
 from chekhov.text.reading import read_documents
 from chekhov.tokens.cache import cached_ids
@@ -28,6 +30,7 @@ from chekhov.types import Ids, LanguageModel
 
 KINDS = ("chain", "ngram", *RECURRENT)
 NGRAM_SETTINGS = ("smoothing", "prune", "interpolate_unigrams", "k", "threads", "kenlm_compat", "progress")
+COUNTED = ("counts", "order", "weight", "memory")
 UNITS = {"chain": "whitespace", "ngram": "words"}  # the nets read characters
 Note = Callable[[str], None]
 Paths = str | Path | Sequence[str | Path]
@@ -35,7 +38,7 @@ Paths = str | Path | Sequence[str | Path]
 
 def train(
     kind: str,
-    text: Paths,
+    text: Paths = (),
     *,
     out: str | Path | None = None,
     valid: Paths = (),
@@ -70,10 +73,21 @@ def train(
     # The chapter's program reads the whole file, BOM and all; a chain does too unless a part is asked to be kept aside.
     demo = any(str(source).startswith("demo:") for source in listed(text))
     whole = (kind == "chain" and not (split or listed(valid) or listed(test) or demo)) or chapter_compatible
+    if kind == "ngram" and settings.get("counts"):
+        given: dict[str, Any] = {"TEXT": listed(text), "split": split if split != "none" else "", "tokens": tokens}
+        given |= {"lowercase": lowercase, "literal-unk": literal_unk if literal_unk != "word" else ""}
+        given |= {"tokenizer": tokenizer, "from": start_from}
+        return on_counts(
+            settings, given, out=out, valid=valid, test=test, encoding=encoding, vocab_size=vocab_size,
+            limit_vocab_file=limit_vocab_file, overwrite=overwrite, command=command, note=note,
+        )  # fmt: skip
+    if kind == "ngram":
+        settings.pop("counts", None)
     with ExitStack() as stack:
         folder = Path(out or stack.enter_context(tempfile.TemporaryDirectory(prefix="chekhov-")))
         check_free(folder, kind, anew=not (overwrite or settings.get("resume")))
         memory = settings.pop("memory", None)
+        weights = parse_weights(settings.pop("weight", None) or (), len(listed(text))) if kind == "ngram" else []
         allowed = None if limit_vocab_file is None else read_words(limit_vocab_file, note)
         if memory is not None and kind not in RECURRENT:
             asked = {"valid": listed(valid), "test": listed(test), "lowercase": lowercase, "tokenizer": tokenizer}
@@ -85,7 +99,7 @@ def train(
                 model = train_out_of_core(
                     listed(text), folder, vocab_size=vocab_size, allowed=allowed, literal_unk=literal_unk, note=note,
                     record={"name": Path(out).name if out else kind, "command": command}, memory=memory,
-                    **settings,
+                    weights=weights, **settings,
                 )  # fmt: skip
                 model.save(folder)
             return model
@@ -98,6 +112,7 @@ def train(
             encoding=encoding,
             keep_bom=whole,
             memory=memory_for_text(memory) if kind in RECURRENT else None,
+            weights=weights,
             note=note,
         )
         stack.enter_context(locked(folder))
@@ -113,9 +128,9 @@ def train(
                 what += " are of a new one"
                 raise UsageError("E-TOKEN-012", what, mend="give one or the other")
             found = read_tokenizer(Path(tokenizer))
-            ids = numbered(corpus, found, note)
+            ids, spans = numbered(corpus, found, note)
         else:
-            found, ids = new_tokenizer(
+            found, ids, spans = new_tokenizer(
                 corpus, kind, unit, vocab_size=vocab_size, allowed=allowed, lowercase=lowercase,
                 literal_unk=literal_unk, note=note,
             )  # fmt: skip
@@ -131,6 +146,7 @@ def train(
             "notes": [],
             "floor": corpus.floor,
             "floor_bits_per_character": corpus.floor_bits_per_character,
+            "weights": weights or None,
         }
         training = {key: value for key, value in training.items() if value is not None and value != ""}
 
@@ -148,7 +164,7 @@ def train(
             )
         else:
             model = TextModel(
-                count(kind, found, ids, folder, valid=corpus.valid, note=noted, **settings), found, training
+                count(kind, found, ids, spans, folder, valid=corpus.valid, note=noted, **settings), found, training
             )
             training["seconds"] = round(time.monotonic() - started, 3)
             training["cpu_seconds"] = round(time.process_time() - cpu_started, 3)
@@ -158,6 +174,22 @@ def train(
         model.save(folder)
         model.name = training["name"]
         return model
+
+
+def on_counts(settings: dict[str, Any], given: dict[str, Any], **flags: Any) -> TextModel:
+    """The model of ``counts`` in place of a text; `UsageError` for flags that only a text can have, if ``given``."""
+    from chekhov.tasks.counted_model import train_on_counts
+
+    wrong = ", ".join(name if name == "TEXT" else f"--{name}" for name, value in given.items() if value)
+    if wrong:
+        what, mend = (
+            f"--counts bring their text and its tokens; not with {wrong}",
+            "chekhov count TEXT, with these flags",
+        )
+        raise UsageError("E-COUNT-006", what, mend=mend)
+    check_known("ngram", [name for name in settings if name not in (*COUNTED, *NGRAM_SETTINGS)])
+    counts = listed(settings.pop("counts"))
+    return train_on_counts(counts, **flags, **settings)
 
 
 def starting_model(kind: str, folder: str | Path, tokenizer: str | Path | None) -> TextModel:
@@ -182,7 +214,9 @@ def count(
     kind: str,
     tokenizer: Tokenizer,
     ids: Ids,
+    weights: Weights | None,
     folder: Path,
+    /,
     *,
     order: int | None = None,
     valid: Sequence[str] = (),
@@ -200,13 +234,18 @@ def count(
         return train_chain(ids, order=1 if order is None else order, vocab_size=size, can_start=can_start)
     from chekhov.ngram.model import train_ngram
 
-    default = {"characters": 7, "bytes": 9}.get(tokenizer.name, 5)
-    order = default if order is None else order
+    order = standard_order(tokenizer) if order is None else order
     held_out = tokenizer.encode_all(valid) if settings.get("smoothing") == "jelinek-mercer" else None
-    model = train_ngram(ids, order=order, vocab_size=size, valid_ids=held_out, folder=folder, **settings)
+    settings |= {"valid_ids": held_out, "folder": folder, "weights": weights}
+    model = train_ngram(ids, order=order, vocab_size=size, **settings)
     for message in model.notes:
         note(message)
     return model
+
+
+def standard_order(tokenizer: Tokenizer) -> int:
+    """Of an n-gram model, where none is asked for."""
+    return {"characters": 7, "bytes": 9}.get(tokenizer.name, 5)
 
 
 def check_known(kind: str, unknown: list[str]) -> None:
@@ -235,8 +274,11 @@ def new_tokenizer(
     lowercase: bool,
     literal_unk: LiteralUnk,
     note: Note = lambda message: None,
-) -> tuple[Tokenizer, Ids]:
-    """A tokenizer of the training part alone, and its ids. Nets on words keep 20,000 types of count 2 and more."""
+) -> tuple[Tokenizer, Ids, Weights | None]:
+    """A tokenizer of the training part alone, and what `numbered` gives.
+
+    Nets on words keep 20,000 types of count 2 and more.
+    """
     net_on_words = kind in RECURRENT and unit in ("words", "whitespace")
     settings: dict[str, Any] = {
         "vocab_size": 20_000 if vocab_size is None and net_on_words else vocab_size,
@@ -247,22 +289,27 @@ def new_tokenizer(
         "lines": kind != "chain",
     }
     if not isinstance(corpus.train, LargeText):
-        return train_and_encode(unit, corpus.train, **settings)
+        if not corpus.weights:
+            return *train_and_encode(unit, corpus.train, **settings), None
+        found = train_tokenizer(unit, corpus.train, weights=corpus.weights, **settings)
+        return found, *numbered(corpus, found, note)
     try:
         found = train_tokenizer(unit, corpus.train, **settings)
     except TextError as error:
         raise corpus.train.located(error) from error
-    return found, numbered(corpus, found, note)
+    return found, *numbered(corpus, found, note)
 
 
-def numbered(corpus: Corpus, tokenizer: Tokenizer, note: Note) -> Ids:
-    """The ids of the training part: in memory, or of a `LargeText` in a file of the cache."""
+def numbered(corpus: Corpus, tokenizer: Tokenizer, note: Note) -> tuple[Ids, Weights | None]:
+    """The ids of the training part, of a `LargeText` in a file of the cache, and how often each text of it counts."""
     if isinstance(corpus.train, LargeText):
         try:
-            return cached_ids(tokenizer, corpus.train, corpus.digest, note=note)
+            return cached_ids(tokenizer, corpus.train, corpus.digest, note=note), None
         except TextError as error:
             raise corpus.train.located(error) from error
-    return tokenizer.encode_all(corpus.train)
+    if corpus.weights:
+        return encode_weighted(tokenizer, corpus.train, corpus.weights)
+    return tokenizer.encode_all(corpus.train), None
 
 
 def listed(value: Paths) -> list[str | Path]:

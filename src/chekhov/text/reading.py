@@ -7,7 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 from chekhov.errors import TextError, UsageError
@@ -20,10 +21,14 @@ _VISIBLE = re.compile(r"[^\s\ufeff]")
 
 @dataclass(frozen=True)
 class Document:
-    """``name`` says where the text came from; ``text`` has LF line ends, no NUL and no lone surrogate."""
+    """``name`` says where the text came from; ``text`` has LF line ends, no NUL and no lone surrogate.
+
+    weight: how often it counts.
+    """
 
     name: str
     text: str
+    weight: int = 1
 
 
 def read_documents(
@@ -31,6 +36,7 @@ def read_documents(
     *,
     encoding: str | None = None,
     keep_bom: bool = False,
+    weights: Sequence[int] = (),
     note: Callable[[str], None] = lambda message: None,
 ) -> list[Document]:
     """One document per file, in the order of ``sources``; the files of a folder or a pattern in the order of names.
@@ -38,7 +44,8 @@ def read_documents(
     A source is a file, a ``.gz``, a folder (its .txt and .txt.gz at any depth; .md if there are none; hidden ones are
     left out), a pattern (``**`` at any depth) or ``-``, standard input in UTF-8 unless ``encoding`` says otherwise.
     CRLF and CR become LF. An empty file is an error if it was named, and left out with a note if a folder or
-    pattern led to it. ``note`` hears what a user should know: which encoding was found, what was left out.
+    pattern led to it. ``weights``: of each source, how often its documents count; none: once. ``note`` hears what a
+    user should know: which encoding was found, what was left out.
 
     Raises TextError (E-TEXT-001 to 003 encodings, 010 to 016 files, 020 folder or pattern without text, 021 empty
     text) and UsageError (E-TEXT-004 encoding, 022 no source, 023 ``-`` twice).
@@ -52,12 +59,12 @@ def read_documents(
     if sum(str(source) == "-" for source in sources) > 1:
         raise UsageError("E-TEXT-023", "- is given twice, and standard input can be read once", mend="give one -")
     documents: list[Document] = []
-    for source in sources:
+    for source, weight in zip(sources, weights or repeat(1)):
         paths, found = expand(str(source))
         kept = []
         for path in paths:
             try:
-                kept.append(_document(path, encoding, keep_bom, note))
+                kept.append(replace(_document(path, encoding, keep_bom, note), weight=weight))
             except TextError as error:
                 if not (found and error.code == "E-TEXT-021"):
                     raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from chekhov.errors import UsageError
@@ -258,7 +258,7 @@ def _contiguous(documents: Sequence[Document], train: float, valid: float) -> Sp
 def _slice(document: Document, start: int, end: int) -> Document:
     if start == 0 and end == len(document.text):
         return document
-    return Document(f"{document.name}[{start}:{end}]", document.text[start:end])
+    return replace(document, name=f"{document.name}[{start}:{end}]", text=document.text[start:end])
 
 
 def percentages(sizes: Sequence[int]) -> str:

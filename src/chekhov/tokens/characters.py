@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from chekhov.errors import COPY_AGAIN, ModelError
-from chekhov.tokens import storage
+from chekhov.tokens import marks, storage
 from chekhov.tokens.spelling import CODE_POINT_BITS
 from chekhov.tokens.stream import StreamSettings, StreamTokenizer
 from chekhov.tokens.vocabulary import RESERVED, Vocabulary
@@ -67,9 +67,12 @@ class CharacterTokenizer(StreamTokenizer):
 
 
 def train_characters(
-    documents: Iterable[str], options: StreamSettings, *, vocab_size: int | None, min_count: int
+    documents: Iterable[str],
+    options: StreamSettings,
+    weights: Sequence[int] = (),
+    *,
+    vocab_size: int | None,
+    min_count: int,
 ) -> CharacterTokenizer:
-    counts: Counter[str] = Counter()
-    for document in documents:
-        counts.update(document.lower() if options.lowercase else document)
+    counts = marks.count(lambda text: Counter(text.lower() if options.lowercase else text), documents, weights)
     return CharacterTokenizer(Vocabulary.from_counts(counts, max_size=vocab_size, min_count=min_count), options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from itertools import repeat
 from typing import Literal
 
 import numpy as np
@@ -88,12 +89,15 @@ def in_document(error: TextError, i: int, n: int) -> TextError:
     return TextError(error.code, error.what, where=where, why=error.why, mend=error.mend, kept=error.kept)
 
 
-def count(counts_of: Callable[[str], Mapping[str, int]], documents: Iterable[str]) -> Counter[str]:
-    """How often each token stands in ``documents``, given how often in one."""
+def count(
+    counts_of: Callable[[str], Mapping[str, int]], documents: Iterable[str], weights: Sequence[int] = ()
+) -> Counter[str]:
+    """How often each token stands in ``documents``, given how often in one; each counts as often as its weight."""
     counts: Counter[str] = Counter()
-    for i, document in enumerate(documents, start=1):
+    for i, (document, weight) in enumerate(zip(documents, weights or repeat(1)), start=1):
         try:
-            counts.update(counts_of(document))
+            own = counts_of(document)
+            counts.update(own if weight == 1 else {token: weight * times for token, times in own.items()})
         except TextError as error:
             raise in_document(error, i, len(documents) if isinstance(documents, Sized) else 0) from error
     return counts

@@ -87,6 +87,7 @@ def train_tokenizer(
     literal_unk: LiteralUnk = "word",
     lines: bool = True,
     allowed: Collection[str] | None = None,
+    weights: Sequence[int] = (),
 ) -> Tokenizer:
     """A tokenizer whose vocabulary is that of ``documents``, which are read once.
 
@@ -95,6 +96,7 @@ def train_tokenizer(
     literal_unk: what a token ``<unk>`` of the text is: a "word", "unknown" (id 0), or "refuse" it (not for characters).
     lines: whitespace only: a line is a sentence.
     allowed: words and whitespace only: all other tokens become ``<unk>``.
+    weights: the tokenizer of each document repeated so often; none: of each once.
 
     Raises `UsageError` for an unknown unit or setting, `TextError` for a text that cannot be read or has no tokens.
     """
@@ -106,15 +108,19 @@ def train_tokenizer(
         sizes["allowed"] = allowed
     tokenizer: Tokenizer
     if unit == "characters":
-        tokenizer = train_characters(documents, StreamSettings(lowercase), **sizes)
+        tokenizer = train_characters(documents, StreamSettings(lowercase), weights, **sizes)
     elif unit == "words":
-        tokenizer = train_words(documents, WordSettings(lowercase, literal_unk), **sizes)
+        tokenizer = train_words(documents, WordSettings(lowercase, literal_unk), weights, **sizes)
     elif unit == "whitespace":
-        tokenizer = train_whitespace(documents, WhitespaceSettings(lowercase, literal_unk, lines), **sizes)
+        tokenizer = train_whitespace(documents, WhitespaceSettings(lowercase, literal_unk, lines), weights, **sizes)
     elif unit == "bytes":
         check_range("vocab_size", BYTES.size if vocab_size is None else vocab_size, BYTES.size, 1 << 31)
         tokenizer = ByteTokenizer(StreamSettings(lowercase))
     elif unit == "bpe":
+        if weights:
+            what, why = "--weight with --tokens bpe", "the library that learns the merges takes no weights"
+            mend = "learn them from the texts once, and give that model with --tokenizer"
+            raise UsageError("E-WEIGHT-004", what, why=why, mend=mend)
         tokenizer = train_subwords(documents, StreamSettings(lowercase), vocab_size=vocab_size)
     else:
         raise UsageError("E-TOKEN-005", f"--tokens {unit} is unknown", mend=f"give one of {', '.join(UNITS)}")

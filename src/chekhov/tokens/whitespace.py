@@ -134,9 +134,9 @@ def check_tokens(vocabulary: Vocabulary, literal_unk: marks.LiteralUnk) -> None:
 
 
 def train_whitespace(
-    documents: Iterable[str], options: WhitespaceSettings, **limits: Unpack[Limits]
+    documents: Iterable[str], options: WhitespaceSettings, weights: Sequence[int] = (), **limits: Unpack[Limits]
 ) -> WhitespaceTokenizer:
-    counts = marks.count(lambda document: count(document, options), documents)
+    counts = marks.count(lambda document: count(document, options), documents, weights)
     vocabulary, spelling = from_word_counts(counts, options.literal_unk, **limits)
     return WhitespaceTokenizer(vocabulary, spelling, options)
 

@@ -119,7 +119,9 @@ def join_words(tokens: Sequence[str]) -> str:
     return "".join(pieces)
 
 
-def train_words(documents: Iterable[str], options: WordSettings, **limits: Unpack[Limits]) -> WordTokenizer:
-    counts = marks.count(lambda text: Counter(chain.from_iterable(split(text, options))), documents)
+def train_words(
+    documents: Iterable[str], options: WordSettings, weights: Sequence[int] = (), **limits: Unpack[Limits]
+) -> WordTokenizer:
+    counts = marks.count(lambda text: Counter(chain.from_iterable(split(text, options))), documents, weights)
     vocabulary, spelling = from_word_counts(counts, options.literal_unk, **limits)
     return WordTokenizer(vocabulary, spelling, options)

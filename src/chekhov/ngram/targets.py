@@ -1,0 +1,202 @@
+"""What is counted: the targets of a text, each word of it with the words before it, as keys to be sorted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chekhov.files import NamelessFile
+from chekhov.types import EOS, Ids
+
+Ints = NDArray[np.int32]
+Sizes = NDArray[np.int64]
+BLOCK = 1 << 20  # ids that are read at once
+UNWEIGHTED = np.empty(0, np.int32)  # each target counts once
+MOST_TOKENS = (1 << 31) - 1  # repetitions among them: a count is an int32
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How often each of the texts counts that stand one after the other in the ids: ``each`` (K,), from 1 on.
+
+    ends (K,): before which place each text ends. Each ends with </s>.
+    """
+
+    ends: Sizes
+    each: Ints
+
+    def of(self, places: NDArray[Any]) -> Ints:
+        """How often what stands at each of the places counts."""
+        return self.each[np.minimum(np.searchsorted(self.ends, places, side="right"), len(self.each) - 1)]
+
+    @property
+    def total(self) -> int:
+        """How many ids there would be, were each text repeated so often."""
+        return int(np.diff(self.ends, prepend=0) @ self.each.astype(np.int64))
+
+
+@dataclass(frozen=True)
+class IdFile:
+    """The ids of a text that is too large for memory: int32 in a file, as many as ``length``; it ends with </s>."""
+
+    file: NamelessFile
+    length: int
+    id_of: Ints | None = None  # where numbers stand in the file, from -1 on: the id of number k is id_of[k + 1]
+
+    def blocks(self, before: int) -> Iterator[tuple[Ints, int, int]]:
+        """As `blocks`, read one after the other."""
+        for start in range(0, self.length, BLOCK):
+            begin = max(0, start - before)
+            count = min(start + BLOCK, self.length) - begin
+            block = self.file.read(4 * begin, count)
+            yield block if self.id_of is None else self.id_of[block + 1], start - begin, count
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The targets of the buckets of the words ``first``, first + 1, ... as sort keys: keys (K, m), a column each.
+
+    sizes (buckets,): how many each bucket has; cursor: where it goes on; weights (m,), or (0,) where each counts once.
+    A column is ``D`` words in ``bits`` each, ``words_each`` of them to an integer, see `counting_kernels.fill_keys`.
+    """
+
+    first: int
+    sizes: Sizes
+    keys: NDArray[np.int64]
+    weights: Ints
+    cursor: Sizes
+    D: int
+    bits: int
+    words_each: int
+
+    @classmethod
+    def empty(cls, first: int, sizes: Sizes, order: int, vocab_size: int, *, weighted: bool) -> Columns:
+        D, bits = order - 1, vocab_size.bit_length()
+        words_each, m = min(D, 63 // bits), int(sizes.sum())
+        keys = np.empty((-(-D // words_each), m), np.int64)
+        weights = np.empty(m, np.int32) if weighted else UNWEIGHTED
+        return cls(first, sizes, keys, weights, np.cumsum(sizes) - sizes, D, bits, words_each)
+
+
+class Targets(ABC):
+    """What is counted, bucket by bucket; ``sizes`` (V,): how many targets have each word before them."""
+
+    sizes: Sizes
+    weighted: bool
+
+    @abstractmethod
+    def cut(self, bounds: list[int]) -> None:
+        """The parts that `fill` will be asked for are those between these words."""
+
+    @abstractmethod
+    def fill(self, columns: Columns) -> None:
+        """Put the targets of a part into its columns; threads may at once."""
+
+    @abstractmethod
+    def word_counts(self, vocab_size: int) -> Sizes:
+        """(V,): how often each word stands there."""
+
+    @property
+    @abstractmethod
+    def total(self) -> int:
+        """How many targets there are, each as often as it counts."""
+
+
+class TextTargets(Targets):
+    """Those of a text: ids (N,), </s> at the end of each sentence and no <s>."""
+
+    def __init__(self, ids: Ids | IdFile, order: int, vocab_size: int, weights: Weights | None):
+        from chekhov.ngram import counting_kernels
+
+        self.sizes, self.weighted = np.zeros(vocab_size, np.int64), weights is not None
+        self.text = ids if isinstance(ids, IdFile) else np.asarray(ids, np.int32)
+        self.weights, self.before = weights, order - 1
+        self.places: dict[int, Ints] = {}  # where the targets of each part stand, by its first word
+        for block, begin, end in blocks(self.text, 1):
+            counting_kernels.add_bucket_sizes(block, begin, end, self.sizes)
+
+    def cut(self, bounds: list[int]) -> None:
+        if not isinstance(self.text, IdFile):
+            self.places = dict(zip(bounds, places_of(self.text, bounds, self.sizes), strict=False))
+
+    def fill(self, columns: Columns) -> None:
+        from chekhov.ngram import counting_kernels
+
+        first, last = columns.first, columns.first + len(columns.sizes)
+        if isinstance(self.text, IdFile):
+            targets = chosen(self.text, first, last, self.before, self.weights)
+        else:
+            places = self.places[first]
+            targets = iter([(self.text, places, UNWEIGHTED if self.weights is None else self.weights.of(places))])
+        how = columns.words_each, columns.bits, columns.D
+        for text, places, weights in targets:
+            counting_kernels.fill_keys(
+                text, places, weights, first, columns.cursor, *how, columns.keys, columns.weights
+            )
+
+    def word_counts(self, vocab_size: int) -> Sizes:
+        return word_counts(self.text, vocab_size, self.weights)
+
+    @property
+    def total(self) -> int:
+        return int(self.sizes.sum()) if self.weights is None else self.weights.total
+
+
+def places_of(ids: Ints, bounds: list[int], sizes: Sizes) -> list[Ints]:
+    """Where the targets of each part stand in the text."""
+    from chekhov.ngram import counting_kernels
+
+    part_of = np.repeat(np.arange(len(bounds) - 1, dtype=np.int32), np.diff(bounds))
+    ends = np.concatenate([[0], np.cumsum(sizes)])[bounds]
+    places = np.empty(ends[-1], np.int32 if ends[-1] < 1 << 31 else np.int64)
+    counting_kernels.distribute(ids, ends[-1], part_of, ends[:-1].copy(), places)
+    return [places[begin:end] for begin, end in pairwise(ends)]
+
+
+def chosen(
+    ids: IdFile, first: int, last: int, before: int, weights: Weights | None
+) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Blocks of the text, where in them the targets stand that come after the words first ... last - 1, their weights.
+
+    There are none where each counts once.
+    """
+    from chekhov.ngram import counting_kernels
+
+    read = 0
+    for block, begin, end in ids.blocks(before):
+        places = np.empty(end - begin + 1, np.int32)
+        places = places[: counting_kernels.choose(block, begin, end, first, last, places)]
+        yield block, places, UNWEIGHTED if weights is None else weights.of(places + (read - begin))
+        read += end - begin
+
+
+def word_counts(ids: Ids | Ints | IdFile, vocab_size: int, weights: Weights | None) -> Sizes:
+    """(V,): how often each id stands in a text."""
+    if weights is None and not isinstance(ids, IdFile):
+        return np.bincount(ids, minlength=vocab_size)
+    counts, read = np.zeros(vocab_size, np.int64), 0
+    for block, begin, _ in ids.blocks(0) if isinstance(ids, IdFile) else [(np.asarray(ids), 0, 0)]:
+        own = block[begin:]
+        times = None if weights is None else weights.of(np.arange(read, read + len(own)))
+        counts += np.bincount(own, times, vocab_size).astype(np.int64)  # float64 holds them: they are below 2^53
+        read += len(own)
+    return counts
+
+
+def blocks(ids: Ids | Ints | IdFile, before: int) -> Iterator[tuple[Ints, int, int]]:
+    """The text in blocks, each with up to ``before`` words of the one before; and which targets are in it.
+
+    There is one target more than words where the text breaks off in a sentence: the context that it ends in is a node
+    like others, if nothing is known to follow.
+    """
+    if isinstance(ids, IdFile):
+        yield from ids.blocks(before)
+    else:
+        words = np.asarray(ids, np.int32)
+        yield words, 0, len(words) + int(len(words) > 0 and words[-1] != EOS)
