@@ -124,12 +124,12 @@ def in_parts(
     So many at once as there are ``threads``.
     """
     bounds = part_bounds(targets.sizes, per_part)
-    targets.cut(bounds)
+    fill = targets.filler(bounds)
 
     def count(part: int) -> Kept:
         first, last = bounds[part], bounds[part + 1]
         columns = Columns.empty(first, targets.sizes[first:last], order, vocab_size, weighted=targets.weighted)
-        targets.fill(columns)
+        fill(columns)
         return finish(columns)
 
     counted = []

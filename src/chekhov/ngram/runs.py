@@ -6,7 +6,7 @@ counted, by `counting.count_ngrams`, and give the table of all texts at once. Ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,23 +76,24 @@ class Merged(Targets):
         self.sizes = np.zeros(vocab_size, np.int64)
         for own, ids in zip(runs, id_of, strict=True):
             np.add.at(self.sizes, ids, own.sizes)
-        self.buckets = [np.argsort(ids, kind="stable") for ids in id_of]
-        self.starts = [np.concatenate([[0], np.cumsum(own.sizes)]) for own in runs]
 
-    def cut(self, bounds: list[int]) -> None:
-        pass
-
-    def fill(self, columns: Columns) -> None:
+    def filler(self, bounds: list[int]) -> Callable[[Columns], None]:
         from chekhov.ngram import runs_kernels
 
-        first, new = columns.first, (columns.D, columns.bits, columns.words_each)
-        for k, own in enumerate(self.runs):
-            ids, buckets = self.id_of[k], self.buckets[k]
-            begin, end = np.searchsorted(ids, [first, first + len(columns.sizes)], sorter=buckets)
-            runs_kernels.fill_keys_anew(
-                own.keys, own.counts, self.weights[k], self.starts[k], buckets[begin:end], ids, own.layout, first,
-                columns.cursor, new, columns.keys, columns.weights,
-            )  # fmt: skip
+        all_buckets = [np.argsort(ids, kind="stable") for ids in self.id_of]
+        all_starts = [np.concatenate([[0], np.cumsum(own.sizes)]) for own in self.runs]
+
+        def fill(columns: Columns) -> None:
+            first, new = columns.first, (columns.D, columns.bits, columns.words_each)
+            each = zip(self.runs, self.id_of, self.weights, all_buckets, all_starts, strict=True)
+            for own, ids, weight, buckets, starts in each:
+                begin, end = np.searchsorted(ids, [first, first + len(columns.sizes)], sorter=buckets)
+                runs_kernels.fill_keys_anew(
+                    own.keys, own.counts, weight, starts, buckets[begin:end], ids, own.layout, first,
+                    columns.cursor, new, columns.keys, columns.weights,
+                )  # fmt: skip
+
+        return fill
 
     def word_counts(self, vocab_size: int) -> Sizes:
         from chekhov.ngram import runs_kernels

@@ -80,8 +80,8 @@ def smooth(
     order = parts[0].depth + 1 if parts else 1
     counts = unigram_counts(parts, targets, vocab_size, adjusted=options.smoothing in ADJUSTED)
     t = counts_of_counts(parts, counts, order)
-    if options.kenlm_compat and isinstance(targets, TextTargets) and not isinstance(targets.text, IdFile):
-        for d, (raw, adjusted) in enumerate(last_counts(targets.text, order, vocab_size, targets.weights)):
+    if options.kenlm_compat and isinstance(targets, TextTargets) and not isinstance(targets.ids, IdFile):
+        for d, (raw, adjusted) in enumerate(last_counts(np.asarray(targets.ids), order, vocab_size, targets.weights)):
             t[d, adjusted : adjusted + 1] -= 1
             t[d, raw : raw + 1] += 1
     rule, numbers, notes = rule_of(options, parts, counts, t)

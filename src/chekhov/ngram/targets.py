@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -91,12 +91,11 @@ class Targets(ABC):
     weighted: bool
 
     @abstractmethod
-    def cut(self, bounds: list[int]) -> None:
-        """The parts that `fill` will be asked for are those between these words."""
+    def filler(self, bounds: list[int]) -> Callable[[Columns], None]:
+        """What puts the targets of a part, from one of the words ``bounds`` to the next, into its columns.
 
-    @abstractmethod
-    def fill(self, columns: Columns) -> None:
-        """Put the targets of a part into its columns; threads may at once."""
+        Threads may call it at once.
+        """
 
     @abstractmethod
     def word_counts(self, vocab_size: int) -> Sizes:
@@ -115,33 +114,35 @@ class TextTargets(Targets):
         from chekhov.ngram import counting_kernels
 
         self.sizes, self.weighted = np.zeros(vocab_size, np.int64), weights is not None
-        self.text = ids if isinstance(ids, IdFile) else np.asarray(ids, np.int32)
-        self.weights, self.before = weights, order - 1
-        self.places: dict[int, Ints] = {}  # where the targets of each part stand, by its first word
-        for block, begin, end in blocks(self.text, 1):
+        self.ids, self.before, self.weights = ids, order - 1, weights
+        for block, begin, end in blocks(ids, 1):
             counting_kernels.add_bucket_sizes(block, begin, end, self.sizes)
 
-    def cut(self, bounds: list[int]) -> None:
-        if not isinstance(self.text, IdFile):
-            self.places = dict(zip(bounds, places_of(self.text, bounds, self.sizes), strict=False))
-
-    def fill(self, columns: Columns) -> None:
+    def filler(self, bounds: list[int]) -> Callable[[Columns], None]:
         from chekhov.ngram import counting_kernels
 
-        first, last = columns.first, columns.first + len(columns.sizes)
-        if isinstance(self.text, IdFile):
-            targets = chosen(self.text, first, last, self.before, self.weights)
-        else:
-            places = self.places[first]
-            targets = iter([(self.text, places, UNWEIGHTED if self.weights is None else self.weights.of(places))])
-        how = columns.words_each, columns.bits, columns.D
-        for text, places, weights in targets:
-            counting_kernels.fill_keys(
-                text, places, weights, first, columns.cursor, *how, columns.keys, columns.weights
-            )
+        text = self.ids if isinstance(self.ids, IdFile) else np.asarray(self.ids, np.int32)
+        place_lists = [] if isinstance(text, IdFile) else places_of(text, bounds, self.sizes)
+        places_from = dict(zip(bounds, place_lists, strict=False))
+
+        def of_part(first: int, last: int) -> Iterator[tuple[Ints, Ints, Ints]]:
+            if isinstance(text, IdFile):
+                yield from chosen(text, first, last, self.before, self.weights)
+            else:
+                places = places_from[first]
+                yield text, places, UNWEIGHTED if self.weights is None else self.weights.of(places)
+
+        def fill(columns: Columns) -> None:
+            first, how = columns.first, (columns.words_each, columns.bits, columns.D)
+            for block, places, weights in of_part(first, first + len(columns.sizes)):
+                counting_kernels.fill_keys(
+                    block, places, weights, first, columns.cursor, *how, columns.keys, columns.weights
+                )
+
+        return fill
 
     def word_counts(self, vocab_size: int) -> Sizes:
-        return word_counts(self.text, vocab_size, self.weights)
+        return word_counts(self.ids, vocab_size, self.weights)
 
     @property
     def total(self) -> int:
