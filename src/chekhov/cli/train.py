@@ -262,7 +262,11 @@ def rglru() -> None:
 
 
 @net
-def lstm() -> None:
+def lstm(
+    zoneout: Annotated[
+        float, typer.Option(help="Share of the state's units that keep their old value at a step.")
+    ] = 0.0,
+) -> None:
     """A long short-term memory network."""
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from chekhov.recurrent.sequences import by_formula, lstm_sequence, runs_here, torch_is_faster
+from chekhov.errors import check_range
+from chekhov.recurrent.sequences import Zoneout, by_formula, lstm_sequence, runs_here, torch_is_faster
 from chekhov.recurrent.weights import TorchCell
 
 GATES = ("input_gate", "forget_gate", "candidate", "output_gate")  # in PyTorch's order
@@ -29,10 +30,15 @@ class LSTM(TorchCell):
     The state is ``LSTMState(h, c)``, each (B, H). Weights are PyTorch's: W ``weight_ih_l0`` (4H, I), U ``weight_hh_l0``
     (4H, H), b the sum of two bias vectors (4H), gates in the order i, f, g, o. U starts orthogonal, gate by gate; the
     forget bias starts at 1 (Jozefowicz, Zaremba & Sutskever 2015), so that early in training little is forgotten.
+
+    ``zoneout`` (Krueger et al. 2017, equation 3): at every step of training each unit of c and of h keeps its old value
+    with this probability; else it is z * old + (1 - z) * new, the expectation. `UsageError` unless 0 <= z <= 0.99.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True):
+    def __init__(self, input_size: int, hidden_size: int, *, zoneout: float = 0.0, bias: bool = True):
         super().__init__()
+        check_range("zoneout", zoneout, 0.0, 0.99)
+        self.zoneout = zoneout
         self.hold(
             nn.LSTM(input_size, hidden_size, bias=bias, batch_first=True), gates=4
         )  # the parameters, and a fast unroll
@@ -55,16 +61,41 @@ class LSTM(TorchCell):
         g = torch.tanh(before[2])
         c = f * state.c + i * g
         h = o * torch.tanh(c)
+        if self.zoneout:
+            c, h = self._zoned_out(state.c, c), self._zoned_out(state.h, h)
         gates = dict(zip(GATES, (i, f, g, o), strict=True))
         named = {f"{gate}_pre_activation": a for gate, a in zip(GATES, before, strict=True)}
         return {**gates, **named, "cell_state": c, "hidden_state": h}, LSTMState(h, c)
+
+    def _zoned_out(self, old: Tensor, new: Tensor) -> Tensor:
+        if self.training:
+            return torch.where(torch.rand_like(new) < self.zoneout, old, new)
+        return self.zoneout * old + (1 - self.zoneout) * new
+
+    @property
+    def extras(self) -> list[str]:
+        """What it has beyond PyTorch's LSTM, by name."""
+        return [name for name, there in (("zoneout", self.zoneout),) if there]
 
     def unroll(self, xs: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         if by_formula():
             return super().unroll(xs, state)
         W, U, b_ih, b_hh = self.parameters_by_letter()
-        if runs_here(xs, W) and not torch_is_faster(self.hidden_size):
-            outputs, h, c = lstm_sequence(xs, state.h, state.c, W, U, b_ih + b_hh)
+        if runs_here(xs, W) and (self.extras or not torch_is_faster(self.hidden_size)):
+            zoneout = drawn(self.zoneout, training=self.training)
+            outputs, h, c = lstm_sequence(xs, state.h, state.c, W, U, b_ih + b_hh, zoneout=zoneout)
             return outputs, LSTMState(h, c)
+        if self.extras:
+            return super().unroll(xs, state)
         outputs, (h, c) = self.by_torch(xs, (state.h[None].contiguous(), state.c[None].contiguous()))
         return outputs, LSTMState(h[0], c[0])
+
+
+def drawn(share: float, *, training: bool) -> Zoneout | None:
+    """Zoneout of one sequence, its seeds from PyTorch's generator."""
+    if share == 0:
+        return None
+    if not training:
+        return Zoneout(share, None)
+    c, h = torch.randint(1 << 62, (2,)).tolist()
+    return Zoneout(share, (c, h))

@@ -7,36 +7,50 @@ its end. Gates, outputs and panels are float32, or all bfloat16 (uint16); states
 
 ``panels`` hold U alone, and ``gates`` W x; or, where ``width_x`` is not 0, W and U side by side: then x (a line of
 ``inputs``, ``width_x`` long) and h are multiplied together in every step, and nothing is expected of ``gates``.
+
+``zone``: (share, threshold, seed of c, seed of h) of zoneout; a share of 0 is none. The mask is a function of the seed
+and of line * H + u, as in `dropout_kernels.drop`: drawn in both directions, never kept.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import kernel, prefetch
+from chekhov.kernels.jit import inlined, kernel, prefetch
 from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, product, rows_at_once
 from chekhov.kernels.tile_kernels import tiles_off, tiles_on
 from chekhov.kernels.vector_kernels import LANES, copy, first_lanes, load, sigmoid, splat, store, tanh
+from chekhov.recurrent.dropout_kernels import kept
 
 FOUR = 4 * LANES  # a block of units: 16 of each gate
 APART = 32  # numbers between two rows of a buffer, so that they do not share lines of the cache
 
 
+@inlined
+def staying(share, threshold, seed, place):
+    """How much of 16 old numbers stays: by the seed 0 or 1 of each; without a threshold what that is on average."""
+    if threshold == 0:
+        return splat(share)
+    return splat(ONE) - kept(splat(ONE), seed, place, threshold)
+
+
 @kernel
 def lstm_forward(
-    inputs, width_x, gates, bias, panels, h, c, cells, outputs, previous, lengths, T, H, units, b_line, t_line, first,
-    last, reverse,
+    inputs, width_x, gates, bias, panels, h, c, cells, outputs, previous, zone, lengths, T, H, units, b_line, t_line,
+    first, last, reverse,
 ):  # fmt: skip
     """``gates``: out, i, f, g and o. ``h`` and ``c`` (B, units): the state, in and out. ``cells``: c of every step,
     ``previous``: h before it, both for `lstm_backward`."""
     tiles_on()
     rows = last - first
     at_once = rows_at_once(panels)
+    share, threshold, seed_c, seed_h = zone
     G, K = 4 * units, width_x + units
     width = K + APART
     buffer = (rows + at_once - 1) // at_once * at_once * width
     hidden = np.zeros(2 * buffer, panels.dtype)  # x and h of this step, and of the next
     z = np.zeros(at_once * FOUR, np.float32)
+    one = splat(ONE)
     ahead = -t_line if reverse else t_line  # what the next step will touch is asked for: it lies a line of gates away
     for r in range(rows):
         for u in range(0, units, LANES):
@@ -84,8 +98,14 @@ def lstm_forward(
                     prefetch(cells, place + ahead * units)
                     prefetch(outputs, place + ahead * units)
                     prefetch(previous, place + ahead * units)
-                    cell = f * load(c, state) + i * g
+                    c_before = load(c, state)
+                    cell = f * c_before + i * g
                     new = o * tanh(cell)
+                    if share > ZERO:
+                        stays = staying(share, threshold, seed_c, line * H + u)
+                        cell = stays * c_before + (one - stays) * cell
+                        stays = staying(share, threshold, seed_h, line * H + u)
+                        new = stays * load(h, state) + (one - stays) * new
                     if u + LANES > H:  # 0 in what was filled up, lest 0 times infinity spread from there
                         new = first_lanes(new, H - u)
                     store(gates, at, i)
@@ -103,8 +123,8 @@ def lstm_forward(
 
 @kernel
 def lstm_backward(
-    gates, panels, width_x, cells, c_start, d_outputs, d_gates, d_inputs, d_bias, dh, dc, lengths, T, H, units, b_line,
-    t_line, first, last, reverse,
+    gates, panels, width_x, cells, c_start, d_outputs, d_gates, d_inputs, d_bias, dh, dc, zone, lengths, T, H, units,
+    b_line, t_line, first, last, reverse,
 ):  # fmt: skip
     """``d_gates``: the gradient of the gates before their functions; ``d_inputs``: of x, if ``width_x`` is not 0.
 
@@ -114,6 +134,7 @@ def lstm_backward(
     tiles_on()
     rows = last - first
     at_once = rows_at_once(panels)
+    share, threshold, seed_c, seed_h = zone
     G = 4 * units
     width = G + APART
     buffer = (rows + at_once - 1) // at_once * at_once * width
@@ -158,7 +179,7 @@ def lstm_backward(
                                 store(d_gates, at + i, splat(ZERO))
                             continue
                         d_hidden = load(z, r * PANEL + i0)
-                        if s == lengths[b] - 1:
+                        if s == lengths[b] - 1 or share > ZERO:
                             d_hidden = d_hidden + load(dh, state)
                         if s < 0:
                             store(dh, state, d_hidden)
@@ -177,8 +198,17 @@ def lstm_backward(
                         f = load(gates, at + LANES)
                         g = load(gates, at + 2 * LANES)
                         o = load(gates, at + 3 * LANES)
-                        shown = tanh(load(cells, place))
-                        d_cell = load(dc, state) + d_hidden * o * (one - shown * shown)
+                        d_cell, d_kept = load(dc, state), splat(ZERO)
+                        if share > ZERO:
+                            shown = tanh(f * c_before + i * g)
+                            stays = staying(share, threshold, seed_c, line * H + u)
+                            d_kept, d_cell = stays * d_cell, (one - stays) * d_cell
+                            stays = staying(share, threshold, seed_h, line * H + u)
+                            store(dh, state, stays * d_hidden)
+                            d_hidden = (one - stays) * d_hidden
+                        else:
+                            shown = tanh(load(cells, place))
+                        d_cell = d_cell + d_hidden * o * (one - shown * shown)
                         di = d_cell * g * i * (one - i)
                         df = d_cell * c_before * f * (one - f)
                         dg = d_cell * i * (one - g * g)
@@ -188,7 +218,7 @@ def lstm_backward(
                             df = first_lanes(df, H - u)
                             dg = first_lanes(dg, H - u)
                             do = first_lanes(do, H - u)
-                        store(dc, state, d_cell * f)
+                        store(dc, state, d_cell * f + d_kept)
                         store(gradients, own, di)
                         store(gradients, own + LANES, df)
                         store(gradients, own + 2 * LANES, dg)
