@@ -30,6 +30,13 @@ from chekhov.recurrent.window import FixedWindow
 from chekhov.tasks.text_model import RECURRENT
 from chekhov.testing import check_cell, check_language_model
 
+
+def seeing(cell: LSTM) -> LSTM:
+    """Peepholes as they are in the middle of training."""
+    torch.nn.init.normal_(cell.peepholes)
+    return cell
+
+
 FORMS: dict[str, Callable[[int, int], Cell]] = {
     "elman": Elman,
     "elman of the chapter": lambda i, h: Elman(i, h, bias=False),
@@ -51,6 +58,8 @@ FORMS: dict[str, Callable[[int, int], Cell]] = {
     "window 3": lambda i, h: FixedWindow(i, h, width=3),
     "lstm": LSTM,
     "lstm zoneout": lambda i, h: LSTM(i, h, zoneout=0.3).eval(),
+    "lstm peephole": lambda i, h: seeing(LSTM(i, h, peephole=True)),
+    "lstm peephole zoneout": lambda i, h: seeing(LSTM(i, h, peephole=True, zoneout=0.3).eval()),
     "residual": lambda i, h: Stack([MinGRU(i, h), GRU(h, h), LSTM(h, h)], residual=True),
 }
 
@@ -72,7 +81,7 @@ def test_every_language_model_keeps_the_contract(kind: str, options: dict[str, A
     check_language_model(model, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("options", [{"zoneout": 0.3}], ids=str)
+@pytest.mark.parametrize("options", [{"zoneout": 0.3}, {"peephole": True}], ids=str)
 def test_every_form_of_the_lstm_makes_a_language_model(options: dict[str, Any]) -> None:
     torch.manual_seed(3)
     model = RecurrentLM("lstm", 9, embedding_size=4, hidden_size=6, num_layers=2, cell_options=options).eval()
@@ -137,6 +146,8 @@ def test_what_torch_has_not_is_refused() -> None:
             to_torch(stack)
     with pytest.raises(ModelError, match="no LSTM with zoneout"):
         to_torch(Stack([LSTM(2, 3), LSTM(3, 3, zoneout=0.1)]))
+    with pytest.raises(ModelError, match="no LSTM with zoneout and peephole"):
+        to_torch(Stack([LSTM(2, 3, zoneout=0.1, peephole=True)]))
     with pytest.raises(ModelError, match="projection"):
         from_torch(torch.nn.LSTM(3, 4, proj_size=2))
 

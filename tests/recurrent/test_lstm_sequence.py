@@ -145,57 +145,67 @@ def test_the_cell_runs_on_the_kernels_in_float32_and_under_autocast() -> None:
     torch.testing.assert_close(rounded.float(), expected, atol=2e-2, rtol=0)
 
 
-ZONEOUT = [Zoneout(0.3, None), Zoneout(0.3, (12345678901234, 1 << 61))]
+DRAWN = Zoneout(0.3, (12345678901234, 1 << 61))
+OPTIONS = [(Zoneout(0.3, None), False), (DRAWN, False), (None, True), (DRAWN, True)]
+NAMES = ["expectation", "drawn", "peephole", "drawn and peephole"]
+
+
+def peepholes(H: int, there: bool) -> list[Tensor]:
+    return [0.5 * torch.randn(3 * H, dtype=torch.float64)] if there else []
 
 
 @pytest.mark.parametrize("bf16", BF16)
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("zoneout", ZONEOUT, ids=["expectation", "drawn"])
+@pytest.mark.parametrize("zoneout, peephole", OPTIONS, ids=NAMES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_zoneout_equals_the_twin(shape: tuple[int, int, int, int], zoneout: Zoneout, reverse: bool, bf16: bool) -> None:
+def test_options_equal_the_twin(
+    shape: tuple[int, int, int, int], zoneout: Zoneout | None, peephole: bool, reverse: bool, bf16: bool
+) -> None:
     B, T, _, H = shape
-    tensors, lengths = weights(*shape), torch.randint(0, T + 1, (B,))
+    tensors, lengths = [*weights(*shape), *peepholes(H, peephole)], torch.randint(0, T + 1, (B,))
     mixes = [torch.randn(B, T, H), torch.randn(B, H), torch.randn(B, H)]
-    options = {"reverse": reverse, "zones": tuple(m.double().numpy() for m in zoneout_masks(zoneout, B, T, H))}
-    plain = [*(t.numpy() for t in tensors), lengths.numpy()]
+    zones = zoneout_masks(zoneout, B, T, H)
+    options: dict[str, Any] = {"reverse": reverse, "zones": zones and tuple(m.double().numpy() for m in zones)}
+    plain = [*(t.numpy() for t in tensors[:6]), lengths.numpy()]
+    options["p"] = tensors[6].numpy() if peephole else None
     expected = reference.lstm(*plain, **options)
     slopes = reference.lstm_gradients(*plain, *(m.double().numpy() for m in mixes), **options)
     poison()
-    found, slope = gradients(
-        lambda *inputs: LSTMSequence.apply(*inputs, lengths, reverse, bf16, False, zoneout),
-        [t.float() for t in tensors],
-        mixes,
-    )
+
+    def ours(*inputs: Tensor) -> Any:
+        return LSTMSequence.apply(*inputs[:6], lengths, reverse, bf16, False, zoneout, *inputs[6:])
+
+    found, slope = gradients(ours, [t.float() for t in tensors], mixes)
     for one, other in zip(found, expected):
         np.testing.assert_allclose(one.detach().float(), other, atol=2e-2 if bf16 else 2e-6)
-    for one, other in zip(slope, slopes):
+    for one, other in zip(slope, slopes, strict=True):
         error = np.linalg.norm(one.float().numpy() - other)
         assert error <= (2e-2 if bf16 else 2e-6) * max(np.linalg.norm(other), 1e-3)
 
 
-def test_the_twin_of_zoneout_has_the_gradients_of_its_own_formula() -> None:
-    tensors, lengths = weights(3, 5, 4, 6), [5, 0, 3]
+def test_the_twin_of_the_options_has_the_gradients_of_its_own_formula() -> None:
+    tensors, lengths = [*weights(3, 5, 4, 6), *peepholes(6, True)], [5, 0, 3]
     mixes = [torch.randn(3, 5, 6).double(), torch.randn(3, 6).double(), torch.randn(3, 6).double()]
     zones = torch.rand(2, 3, 5, 6, dtype=torch.float64).unbind()
 
     def formula(*inputs: Tensor) -> Any:
-        return lstm_formula(*inputs, torch.tensor(lengths), reverse=True, zones=zones)
+        return lstm_formula(*inputs[:6], torch.tensor(lengths), reverse=True, zones=zones, p=inputs[6])
 
     found, slope = gradients(formula, tensors, mixes)
-    plain, options = [t.numpy() for t in tensors], {"reverse": True, "zones": tuple(z.numpy() for z in zones)}
+    *plain, p = [t.numpy() for t in tensors]
+    options: dict[str, Any] = {"reverse": True, "zones": tuple(z.numpy() for z in zones), "p": p}
     for one, other in zip(found, reference.lstm(*plain, lengths, **options)):
         np.testing.assert_allclose(one.detach(), other, atol=1e-12)
-    for one, other in zip(slope, reference.lstm_gradients(*plain, lengths, *(m.numpy() for m in mixes), **options)):
+    expected = reference.lstm_gradients(*plain, lengths, *(m.numpy() for m in mixes), **options)
+    for one, other in zip(slope, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-12)
 
 
 @pytest.mark.parametrize("time_first", [False, True])
-@pytest.mark.parametrize("zoneout", [None, *ZONEOUT], ids=["none", "expectation", "drawn"])
+@pytest.mark.parametrize("zoneout, peephole", [(None, False), *OPTIONS], ids=["plain", *NAMES])
 @pytest.mark.parametrize("B", [1, 3])
-def test_second_gradients_of_zoneout_have_the_masks_of_the_first(
-    B: int, zoneout: Zoneout | None, time_first: bool
-) -> None:
-    tensors = [t.float().requires_grad_() for t in weights(B, 4, 5, 6)]
+def test_second_gradients_of_the_options(B: int, zoneout: Zoneout | None, peephole: bool, time_first: bool) -> None:
+    tensors = [t.float().requires_grad_() for t in [*weights(B, 4, 5, 6), *peepholes(6, peephole)]]
     zones = zoneout_masks(zoneout, B, 4, 6, time_first=time_first)
 
     def penalty(function: Any) -> list[Tensor]:
@@ -205,9 +215,12 @@ def test_second_gradients_of_zoneout_have_the_masks_of_the_first(
 
     def ours(xs: Tensor, *rest: Tensor) -> Any:
         lines = xs.transpose(0, 1).contiguous() if time_first else xs
-        return LSTMSequence.apply(lines, *rest, None, False, False, time_first, zoneout)
+        return LSTMSequence.apply(lines, *rest[:5], None, False, False, time_first, zoneout, *rest[5:])
 
-    for one, other in zip(penalty(ours), penalty(lambda *inputs: lstm_formula(*inputs, zones=zones))):
+    def theirs(*inputs: Tensor) -> Any:
+        return lstm_formula(*inputs[:6], zones=zones, p=inputs[6] if peephole else None)
+
+    for one, other in zip(penalty(ours), penalty(theirs)):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 

@@ -10,6 +10,8 @@ its end. Gates, outputs and panels are float32, or all bfloat16 (uint16); states
 
 ``zone``: (share, threshold, seed of c, seed of h) of zoneout; a share of 0 is none. The mask is a function of the seed
 and of line * H + u, as in `dropout_kernels.drop`: drawn in both directions, never kept.
+
+``peepholes``: 16 of p_i, p_f, p_o after another, if ``peephole``.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ def staying(share, threshold, seed, place):
 
 @kernel
 def lstm_forward(
-    inputs, width_x, gates, bias, panels, h, c, cells, outputs, previous, zone, lengths, T, H, units, b_line, t_line,
-    first, last, reverse,
+    inputs, width_x, gates, bias, panels, h, c, cells, outputs, previous, peephole, peepholes, zone, lengths, T, H,
+    units, b_line, t_line, first, last, reverse,
 ):  # fmt: skip
     """``gates``: out, i, f, g and o. ``h`` and ``c`` (B, units): the state, in and out. ``cells``: c of every step,
     ``previous``: h before it, both for `lstm_backward`."""
@@ -89,17 +91,22 @@ def lstm_forward(
                         f = f + load(gates, at + LANES)
                         g = g + load(gates, at + 2 * LANES)
                         o = o + load(gates, at + 3 * LANES)
+                    c_before = load(c, state)
+                    if peephole:
+                        i = i + load(peepholes, 3 * u) * c_before
+                        f = f + load(peepholes, 3 * u + LANES) * c_before
                     i = sigmoid(i)
                     f = sigmoid(f)
                     g = tanh(g)
-                    o = sigmoid(o)
                     for gate in range(0, FOUR, PANEL):
                         prefetch(gates, at + ahead * G + gate)
                     prefetch(cells, place + ahead * units)
                     prefetch(outputs, place + ahead * units)
                     prefetch(previous, place + ahead * units)
-                    c_before = load(c, state)
                     cell = f * c_before + i * g
+                    if peephole:
+                        o = o + load(peepholes, 3 * u + 2 * LANES) * cell
+                    o = sigmoid(o)
                     new = o * tanh(cell)
                     if share > ZERO:
                         stays = staying(share, threshold, seed_c, line * H + u)
@@ -123,13 +130,13 @@ def lstm_forward(
 
 @kernel
 def lstm_backward(
-    gates, panels, width_x, cells, c_start, d_outputs, d_gates, d_inputs, d_bias, dh, dc, zone, lengths, T, H, units,
-    b_line, t_line, first, last, reverse,
+    gates, panels, width_x, cells, c_start, d_outputs, d_gates, d_inputs, d_bias, dh, dc, peephole, peepholes,
+    d_peepholes, zone, lengths, T, H, units, b_line, t_line, first, last, reverse,
 ):  # fmt: skip
     """``d_gates``: the gradient of the gates before their functions; ``d_inputs``: of x, if ``width_x`` is not 0.
 
     ``dh`` and ``dc`` (B, units): the gradient of the last state, in, and of the first, out. ``d_bias`` (blocks of 8
-    rows, 4 * units): sums to the bias's.
+    rows, 4 * units) and ``d_peepholes`` (blocks of 8 rows, 3 * units): sums to their gradients.
     """
     tiles_on()
     rows = last - first
@@ -200,24 +207,33 @@ def lstm_backward(
                         o = load(gates, at + 3 * LANES)
                         d_cell, d_kept = load(dc, state), splat(ZERO)
                         if share > ZERO:
-                            shown = tanh(f * c_before + i * g)
+                            cell = f * c_before + i * g
                             stays = staying(share, threshold, seed_c, line * H + u)
                             d_kept, d_cell = stays * d_cell, (one - stays) * d_cell
                             stays = staying(share, threshold, seed_h, line * H + u)
                             store(dh, state, stays * d_hidden)
                             d_hidden = (one - stays) * d_hidden
                         else:
-                            shown = tanh(load(cells, place))
+                            cell = load(cells, place)
+                        shown = tanh(cell)
+                        do = d_hidden * shown * o * (one - o)
                         d_cell = d_cell + d_hidden * o * (one - shown * shown)
+                        if peephole:
+                            d_cell = d_cell + do * load(peepholes, 3 * u + 2 * LANES)
                         di = d_cell * g * i * (one - i)
                         df = d_cell * c_before * f * (one - f)
                         dg = d_cell * i * (one - g * g)
-                        do = d_hidden * shown * o * (one - o)
                         if u + LANES > H:
                             di = first_lanes(di, H - u)
                             df = first_lanes(df, H - u)
                             dg = first_lanes(dg, H - u)
                             do = first_lanes(do, H - u)
+                        if peephole:
+                            d_kept = d_kept + di * load(peepholes, 3 * u) + df * load(peepholes, 3 * u + LANES)
+                            sums = b // ROWS * 3 * units + 3 * u
+                            store(d_peepholes, sums, load(d_peepholes, sums) + di * c_before)
+                            store(d_peepholes, sums + LANES, load(d_peepholes, sums + LANES) + df * c_before)
+                            store(d_peepholes, sums + 2 * LANES, load(d_peepholes, sums + 2 * LANES) + do * cell)
                         store(dc, state, d_cell * f + d_kept)
                         store(gradients, own, di)
                         store(gradients, own + LANES, df)

@@ -59,12 +59,12 @@ class Zoneout(NamedTuple):
 
 def lstm_sequence(
     xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
-    *, reverse: bool = False, time_first: bool = False, zoneout: Zoneout | None = None,
+    *, reverse: bool = False, time_first: bool = False, zoneout: Zoneout | None = None, p: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """`lstm_formula` by kernels, in bfloat16 under autocast."""
     from chekhov.recurrent.lstm_sequence import LSTMSequence
 
-    return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16(), time_first, zoneout)
+    return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16(), time_first, zoneout, p)
 
 
 def gru_sequence(
