@@ -115,7 +115,7 @@ def bias_of(weights: list[Tensor]) -> tuple[Tensor, Tensor]:
     return zeros, zeros
 
 
-def lstm_layer(xs: Tensor, states: States, weights: list[Tensor], lengths: Tensor | None, **how: bool) -> States:
+def lstm_layer(xs: Tensor, states: States, weights: list[Tensor], lengths: Tensor | None, **how: Any) -> States:
     (h, c), (b_ih, b_hh) = states, bias_of(weights)
     return lstm_sequence(xs, h, c, weights[0], weights[1], b_ih + b_hh, lengths, **how)
 

@@ -14,6 +14,7 @@ from chekhov.recurrent.bidirectional import Bidirectional
 from chekhov.recurrent.cell import Cell
 from chekhov.recurrent.convert import from_torch, negate_update_gate, to_torch
 from chekhov.recurrent.elman import Elman
+from chekhov.recurrent.generator import refusal
 from chekhov.recurrent.gru import GRU
 from chekhov.recurrent.indrnn import IndRNN
 from chekhov.recurrent.language_model import CELLS, RecurrentLM
@@ -28,6 +29,13 @@ from chekhov.recurrent.stack import Stack
 from chekhov.recurrent.window import FixedWindow
 from chekhov.tasks.text_model import RECURRENT
 from chekhov.testing import check_cell, check_language_model
+
+
+def seeing(cell: LSTM) -> LSTM:
+    """Peepholes as they are in the middle of training."""
+    torch.nn.init.normal_(cell.peepholes)
+    return cell
+
 
 FORMS: dict[str, Callable[[int, int], Cell]] = {
     "elman": Elman,
@@ -49,6 +57,9 @@ FORMS: dict[str, Callable[[int, int], Cell]] = {
     "window 1": lambda i, h: FixedWindow(i, h, width=1),
     "window 3": lambda i, h: FixedWindow(i, h, width=3),
     "lstm": LSTM,
+    "lstm zoneout": lambda i, h: LSTM(i, h, zoneout=0.3).eval(),
+    "lstm peephole": lambda i, h: seeing(LSTM(i, h, peephole=True)),
+    "lstm peephole zoneout": lambda i, h: seeing(LSTM(i, h, peephole=True, zoneout=0.3).eval()),
     "residual": lambda i, h: Stack([MinGRU(i, h), GRU(h, h), LSTM(h, h)], residual=True),
 }
 
@@ -68,6 +79,14 @@ def test_every_language_model_keeps_the_contract(kind: str, options: dict[str, A
     torch.manual_seed(3)
     model = RecurrentLM(kind, 9, **{"embedding_size": 4, "hidden_size": 6, **options}).eval()
     check_language_model(model, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("options", [{"zoneout": 0.3}, {"peephole": True}], ids=str)
+def test_every_form_of_the_lstm_makes_a_language_model(options: dict[str, Any]) -> None:
+    torch.manual_seed(3)
+    model = RecurrentLM("lstm", 9, embedding_size=4, hidden_size=6, num_layers=2, cell_options=options).eval()
+    check_language_model(model, np.random.default_rng(0))
+    assert "none for an LSTM with" in refusal(model, "float32")
 
 
 def test_the_kinds_that_the_command_line_knows_are_the_cells() -> None:
@@ -125,6 +144,10 @@ def test_what_torch_has_not_is_refused() -> None:
     ):
         with pytest.raises(ModelError, match="no such cell"):
             to_torch(stack)
+    with pytest.raises(ModelError, match="no LSTM with zoneout"):
+        to_torch(Stack([LSTM(2, 3), LSTM(3, 3, zoneout=0.1)]))
+    with pytest.raises(ModelError, match="no LSTM with zoneout and peephole"):
+        to_torch(Stack([LSTM(2, 3, zoneout=0.1, peephole=True)]))
     with pytest.raises(ModelError, match="projection"):
         from_torch(torch.nn.LSTM(3, 4, proj_size=2))
 
@@ -212,5 +235,7 @@ def test_a_relu_net_starts_as_the_identity_and_an_unknown_form_is_named() -> Non
         Elman(2, 3, activation="cube")
     with pytest.raises(UsageError, match="--reset never is unknown"):
         GRU(2, 3, reset="never")
+    with pytest.raises(UsageError, match=r"zoneout is 1\.0"):
+        LSTM(2, 3, zoneout=1.0)
     with pytest.raises(UsageError, match="hidden size"):
         RecurrentLM("gru", 9, embedding_size=4, hidden_size=6, tied=True)

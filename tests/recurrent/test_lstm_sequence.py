@@ -13,8 +13,9 @@ from torch import Tensor
 from chekhov.kernels import dispatch, reference
 from chekhov.recurrent import workspace
 from chekhov.recurrent.formulas import lstm_formula
-from chekhov.recurrent.lstm import LSTM, LSTMState
-from chekhov.recurrent.lstm_sequence import LSTMSequence
+from chekhov.recurrent.lstm import LSTM, LSTMState, drawn
+from chekhov.recurrent.lstm_sequence import LSTMSequence, zoneout_masks
+from chekhov.recurrent.sequences import Zoneout
 
 pytestmark = pytest.mark.skipif(not dispatch.chosen().compiled, reason=f"no kernels: {dispatch.chosen().why}")
 BF16 = [False, pytest.param(True, marks=pytest.mark.skipif(not dispatch.chosen().bf16, reason="no bfloat16"))]
@@ -142,3 +143,118 @@ def test_the_cell_runs_on_the_kernels_in_float32_and_under_autocast() -> None:
         rounded, _ = cell.unroll(xs, state)
     assert rounded.dtype == torch.bfloat16
     torch.testing.assert_close(rounded.float(), expected, atol=2e-2, rtol=0)
+
+
+DRAWN = Zoneout(0.3, (12345678901234, 1 << 61))
+OPTIONS = [(Zoneout(0.3, None), False), (DRAWN, False), (None, True), (DRAWN, True)]
+NAMES = ["expectation", "drawn", "peephole", "drawn and peephole"]
+
+
+def peepholes(H: int, there: bool) -> list[Tensor]:
+    return [0.5 * torch.randn(3 * H, dtype=torch.float64)] if there else []
+
+
+@pytest.mark.parametrize("bf16", BF16)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("zoneout, peephole", OPTIONS, ids=NAMES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_options_equal_the_twin(
+    shape: tuple[int, int, int, int], zoneout: Zoneout | None, peephole: bool, reverse: bool, bf16: bool
+) -> None:
+    B, T, _, H = shape
+    tensors, lengths = [*weights(*shape), *peepholes(H, peephole)], torch.randint(0, T + 1, (B,))
+    mixes = [torch.randn(B, T, H), torch.randn(B, H), torch.randn(B, H)]
+    zones = zoneout_masks(zoneout, B, T, H)
+    options: dict[str, Any] = {"reverse": reverse, "zones": zones and tuple(m.double().numpy() for m in zones)}
+    plain = [*(t.numpy() for t in tensors[:6]), lengths.numpy()]
+    options["p"] = tensors[6].numpy() if peephole else None
+    expected = reference.lstm(*plain, **options)
+    slopes = reference.lstm_gradients(*plain, *(m.double().numpy() for m in mixes), **options)
+    poison()
+
+    def ours(*inputs: Tensor) -> Any:
+        return LSTMSequence.apply(*inputs[:6], lengths, reverse, bf16, False, zoneout, *inputs[6:])
+
+    found, slope = gradients(ours, [t.float() for t in tensors], mixes)
+    for one, other in zip(found, expected):
+        np.testing.assert_allclose(one.detach().float(), other, atol=2e-2 if bf16 else 2e-6)
+    for one, other in zip(slope, slopes, strict=True):
+        error = np.linalg.norm(one.float().numpy() - other)
+        assert error <= (2e-2 if bf16 else 2e-6) * max(np.linalg.norm(other), 1e-3)
+
+
+def test_the_twin_of_the_options_has_the_gradients_of_its_own_formula() -> None:
+    tensors, lengths = [*weights(3, 5, 4, 6), *peepholes(6, True)], [5, 0, 3]
+    mixes = [torch.randn(3, 5, 6).double(), torch.randn(3, 6).double(), torch.randn(3, 6).double()]
+    zones = torch.rand(2, 3, 5, 6, dtype=torch.float64).unbind()
+
+    def formula(*inputs: Tensor) -> Any:
+        return lstm_formula(*inputs[:6], torch.tensor(lengths), reverse=True, zones=zones, p=inputs[6])
+
+    found, slope = gradients(formula, tensors, mixes)
+    *plain, p = [t.numpy() for t in tensors]
+    options: dict[str, Any] = {"reverse": True, "zones": tuple(z.numpy() for z in zones), "p": p}
+    for one, other in zip(found, reference.lstm(*plain, lengths, **options)):
+        np.testing.assert_allclose(one.detach(), other, atol=1e-12)
+    expected = reference.lstm_gradients(*plain, lengths, *(m.numpy() for m in mixes), **options)
+    for one, other in zip(slope, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("time_first", [False, True])
+@pytest.mark.parametrize("zoneout, peephole", [(None, False), *OPTIONS], ids=["plain", *NAMES])
+@pytest.mark.parametrize("B", [1, 3])
+def test_second_gradients_of_the_options(B: int, zoneout: Zoneout | None, peephole: bool, time_first: bool) -> None:
+    tensors = [t.float().requires_grad_() for t in [*weights(B, 4, 5, 6), *peepholes(6, peephole)]]
+    zones = zoneout_masks(zoneout, B, 4, 6, time_first=time_first)
+
+    def penalty(function: Any) -> list[Tensor]:
+        outputs, h, c = function(*tensors)
+        first = torch.autograd.grad((outputs**2).sum() + h.sum() + c.sum(), tensors, create_graph=True)
+        return list(torch.autograd.grad(sum((g**2).sum() for g in first), tensors))
+
+    def ours(xs: Tensor, *rest: Tensor) -> Any:
+        lines = xs.transpose(0, 1).contiguous() if time_first else xs
+        return LSTMSequence.apply(lines, *rest[:5], None, False, False, time_first, zoneout, *rest[5:])
+
+    def theirs(*inputs: Tensor) -> Any:
+        return lstm_formula(*inputs[:6], zones=zones, p=inputs[6] if peephole else None)
+
+    for one, other in zip(penalty(ours), penalty(theirs)):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("bf16", BF16)
+def test_units_keep_their_old_value_to_the_bit_and_as_often_as_was_asked(bf16: bool) -> None:
+    B, T, H, share = 20, 30, 65, 0.2
+    xs, h, c, W, U, b = (t.float() for t in weights(B, T, 8, H))
+    torch.manual_seed(5)
+    zoneout = drawn(share, training=True)
+    outputs, _, _ = LSTMSequence.apply(xs, h, c, W, U, b, None, False, bf16, False, zoneout)
+    kept = outputs[:, 1:] == outputs[:, :-1]
+    wanted = zoneout_masks(zoneout, B, T, H)[1][:, 1:].bool()
+    assert bool(kept[wanted].all())
+    assert abs(float(wanted.double().mean()) - share) < 5 * (share * (1 - share) / wanted.numel()) ** 0.5
+    if not bf16:
+        assert float(kept[~wanted].double().mean()) < 1e-3
+    torch.manual_seed(5)
+    assert drawn(share, training=True) == zoneout != drawn(share, training=True)
+    assert drawn(share, training=False) == (share, None)
+    assert drawn(0.0, training=True) is None
+
+
+def test_a_cell_with_zoneout_draws_in_training_and_takes_the_expectation_else() -> None:
+    torch.manual_seed(0)
+    cell, xs, state = LSTM(5, 20, zoneout=0.4), torch.randn(3, 7, 5), LSTMState(torch.randn(3, 20), torch.randn(3, 20))
+    torch.manual_seed(1)
+    first, last = cell.unroll(xs, state)
+    second, _ = cell.unroll(xs, state)
+    torch.manual_seed(1)
+    assert torch.equal(first, cell.unroll(xs, state)[0])
+    assert not torch.equal(first, second)
+    assert torch.equal(last.h, first[:, -1])
+    torch.testing.assert_close(cell.eval().unroll(xs, state), super(LSTM, cell).unroll(xs, state), atol=2e-6, rtol=0)
+    step, _ = cell.train().step(xs[:, 0], state)
+    shares = [(cell.step(xs[:, 0], state)[0] == state.h).double().mean().item() for _ in range(200)]
+    assert step.shape == (3, 20)
+    assert np.mean(shares) == pytest.approx(0.4, abs=0.025)

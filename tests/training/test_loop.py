@@ -30,7 +30,15 @@ def run(
 ) -> tuple[RecurrentLM, Report]:
     folder.mkdir(exist_ok=True)
     torch.manual_seed(11)
-    model = RecurrentLM("lstm", 8, embedding_size=6, hidden_size=10, num_layers=2, dropout=dropout)
+    model = RecurrentLM(
+        "lstm",
+        8,
+        embedding_size=6,
+        hidden_size=10,
+        num_layers=2,
+        dropout=dropout,
+        cell_options={"zoneout": dropout / 2},
+    )
     report = train_loop(
         model,
         ids,
@@ -70,7 +78,7 @@ def test_the_best_weights_are_kept_not_the_last(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stop_at", [3, 7, 20, 41])
 def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(tmp_path: Path, stop_at: int) -> None:
-    """Dropout, AdamW's moments, the carried state and the log: all must come back."""
+    """Dropout, zoneout, AdamW's moments, the carried state and the log: all must come back."""
     plan = Plan(batch_size=4, sequence_length=16, epochs=8, seed=5)
     whole, _ = run(tmp_path / "whole", plan)
     step = 0

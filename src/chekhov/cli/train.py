@@ -271,7 +271,12 @@ def rglru() -> None:
 
 
 @net
-def lstm() -> None:
+def lstm(
+    zoneout: Annotated[
+        float, typer.Option(help="Share of the state's units that keep their old value at a step.")
+    ] = 0.0,
+    peephole: Annotated[bool, typer.Option("--peephole", help="Gates see the cell state, each unit its own.")] = False,
+) -> None:
     """A long short-term memory network."""
 
 

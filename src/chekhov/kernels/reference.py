@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+Zones = tuple[Array, Array]
 
 
 def sigmoid(x: Array) -> Array:
@@ -23,54 +24,77 @@ def order(b: int, lengths: Any, *, reverse: bool) -> range:
     return range(lengths[b] - 1, -1, -1) if reverse else range(lengths[b])
 
 
+def no_zones(xs: Array, h: Array) -> Zones:
+    nothing = np.zeros((*xs.shape[:2], h.shape[1]))
+    return nothing, nothing
+
+
 def lstm(
-    xs: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, lengths: Any, *, reverse: bool = False
-) -> tuple[Array, Array, Array]:
+    xs: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, lengths: Any,
+    *, reverse: bool = False, zones: Zones | None = None, p: Array | None = None,
+) -> tuple[Array, Array, Array]:  # fmt: skip
     """xs (B, T, I), h0 and c0 (B, H), W (4H, I), U (4H, H), b (4H) -> outputs (B, T, H), h and c at the end (B, H).
 
     i, f, g, o = sigmoid, sigmoid, tanh, sigmoid of W x + U h + b
     c' = f c + i g,   h' = o tanh(c')
+
+    ``p`` (3H), peepholes: i, f and o = sigmoid of W x + U h + b + p * c, of o p * c'.
+    ``zones`` z, y, each (B, T, H), of zoneout: z c + (1 - z) c' and y h + (1 - y) h' are kept in place of c' and h'.
     """
+    z, y = no_zones(xs, h0) if zones is None else zones
+    p_i, p_f, p_o = np.split(np.zeros(3 * h0.shape[1]) if p is None else p, 3)
     outputs, h, c = np.zeros((*xs.shape[:2], h0.shape[1])), h0.copy(), c0.copy()
     for row in range(len(xs)):
         for t in order(row, lengths, reverse=reverse):
             i, f, g, o = np.split(W @ xs[row, t] + U @ h[row] + b, 4)
-            c[row] = sigmoid(f) * c[row] + sigmoid(i) * np.tanh(g)
-            outputs[row, t] = h[row] = sigmoid(o) * np.tanh(c[row])
+            c_new = sigmoid(f + p_f * c[row]) * c[row] + sigmoid(i + p_i * c[row]) * np.tanh(g)
+            h_new = sigmoid(o + p_o * c_new) * np.tanh(c_new)
+            c[row] = z[row, t] * c[row] + (1 - z[row, t]) * c_new
+            outputs[row, t] = h[row] = y[row, t] * h[row] + (1 - y[row, t]) * h_new
     return outputs, h, c
 
 
 def lstm_gradients(
     xs: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, lengths: Any, d_outputs: Array, dh: Array, dc: Array,
-    *, reverse: bool = False,
+    *, reverse: bool = False, zones: Zones | None = None, p: Array | None = None,
 ) -> tuple[Array, ...]:  # fmt: skip
-    """The gradients of xs, h0, c0, W, U, b, given those of outputs and of the last h and c."""
+    """The gradients of xs, h0, c0, W, U, b (and p), given those of outputs and of the last h and c."""
     d_xs, dh, dc = np.zeros_like(xs), dh.copy(), dc.copy()
     dW, dU, db = np.zeros_like(W), np.zeros_like(U), np.zeros_like(b)
+    z, y = no_zones(xs, h0) if zones is None else zones
+    p_i, p_f, p_o = np.split(np.zeros(3 * h0.shape[1]) if p is None else p, 3)
+    dp = np.zeros(3 * h0.shape[1])
     for row in range(len(xs)):
         h, c, steps = h0[row], c0[row], []
         for t in order(row, lengths, reverse=reverse):
             i, f, g, o = np.split(W @ xs[row, t] + U @ h + b, 4)
-            i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+            i, f, g = sigmoid(i + p_i * c), sigmoid(f + p_f * c), np.tanh(g)
             c_new = f * c + i * g
+            o = sigmoid(o + p_o * c_new)
             steps.append((t, h, c, i, f, g, o, c_new))
-            h, c = o * np.tanh(c_new), c_new
+            h = y[row, t] * h + (1 - y[row, t]) * o * np.tanh(c_new)
+            c = z[row, t] * c + (1 - z[row, t]) * c_new
         for t, h, c, i, f, g, o, c_new in reversed(steps):
             d_hidden, shown = dh[row] + d_outputs[row, t], np.tanh(c_new)
-            d_cell = dc[row] + d_hidden * o * (1 - shown**2)
+            d_new = (1 - y[row, t]) * d_hidden
+            d_o = d_new * shown * o * (1 - o)
+            d_cell = (1 - z[row, t]) * dc[row] + d_new * o * (1 - shown**2) + d_o * p_o
             d = np.concatenate(
                 [
                     d_cell * g * i * (1 - i),
                     d_cell * c * f * (1 - f),
                     d_cell * i * (1 - g**2),
-                    d_hidden * shown * o * (1 - o),
+                    d_o,
                 ]
             )
             dW += np.outer(d, xs[row, t])
             dU += np.outer(d, h)
             db += d
-            d_xs[row, t], dh[row], dc[row] = W.T @ d, U.T @ d, d_cell * f
-    return d_xs, dh, dc, dW, dU, db
+            d_xs[row, t], dh[row] = W.T @ d, U.T @ d + y[row, t] * d_hidden
+            d_i, d_f, _, _ = np.split(d, 4)
+            dc[row] = d_cell * f + z[row, t] * dc[row] + d_i * p_i + d_f * p_f
+            dp += np.concatenate([d_i * c, d_f * c, d_o * c_new])
+    return d_xs, dh, dc, dW, dU, db, *(() if p is None else (dp,))
 
 
 def gru(

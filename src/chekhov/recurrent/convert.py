@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -39,6 +40,10 @@ def to_torch(stack: Stack | Bidirectional) -> nn.RNNBase:
     else:
         directions = [list(stack.cells)]
     first, residual = directions[0][0], isinstance(stack, Stack) and stack.residual
+    for cell in itertools.chain(*directions):
+        if isinstance(cell, LSTM) and cell.extras:
+            what, mend = f"PyTorch has no LSTM with {' and '.join(cell.extras)}", "convert one without"
+            raise ModelError("E-MODEL-022", what, mend=mend)
     if not isinstance(first, TorchCell) or residual or not _runs_on_torch(first):
         raise ModelError("E-MODEL-022", "PyTorch has no such cell", mend="convert an LSTM, a GRU or an Elman net")
     flags: dict[str, Any] = {"num_layers": len(directions[0]), "bidirectional": len(directions) == 2}

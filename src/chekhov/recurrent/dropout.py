@@ -62,6 +62,11 @@ def dropped(x: Tensor, share: float, steps: int, seed: int) -> Tensor:
     out = take(*x.shape, dtype=x.dtype)
     width = x.shape[-1] if x.dim() else 1
     lines = x.numel() // max(1, width)
-    threshold, scale = min(round(share * 2**32), 2**32 - 1), np.float32(1 / (1 - share))
-    dropout_kernels.drop(flat(x), flat(out), lines, width, steps, scale, seed, threshold)
+    scale = np.float32(1 / (1 - share))
+    dropout_kernels.drop(flat(x), flat(out), lines, width, steps, scale, seed, threshold(share))
     return out
+
+
+def threshold(share: float) -> int:
+    """Below which ``share`` of all 32-bit hashes lie; at least 1."""
+    return max(1, min(round(share * 2**32), 2**32 - 1))

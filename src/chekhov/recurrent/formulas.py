@@ -22,16 +22,18 @@ States = tuple[Tensor, ...]
 
 
 def over_time(
-    step: Callable[[Tensor, States], States], xs: Tensor, states: States, lengths: Tensor | None, reverse: bool
-) -> States:
-    """``step`` takes x (B, I) and the states to the next ones, h first -> outputs (B, T, H) and the last states."""
+    step: Callable[..., States], xs: Tensor, states: States, lengths: Tensor | None, reverse: bool,
+    beside: Sequence[Tensor] = (),
+) -> States:  # fmt: skip
+    """``step`` takes x (B, I), the states and what lies ``beside`` x, each (B, T, ..), at its time to the next states,
+    h first -> outputs (B, T, H) and the last states."""
     rows, T = torch.arange(len(xs), device=xs.device), xs.shape[1]
     ends = torch.full_like(rows, T) if lengths is None else lengths
     outputs = xs.new_zeros(len(xs), T, states[0].shape[1])
     for s in range(T):
         alive = s < ends
         t = torch.where(alive, ends - 1 - s, s) if reverse else torch.full_like(rows, s)
-        new = step(xs[rows, t], states)
+        new = step(xs[rows, t], states, *[each[rows, t] for each in beside])
         states = tuple(torch.where(alive[:, None], one, other) for one, other in zip(new, states))
         outputs = outputs.index_put((rows, t), torch.where(alive[:, None], new[0], torch.zeros_like(new[0])))
     return (outputs, *states)
@@ -39,17 +41,24 @@ def over_time(
 
 def lstm_formula(
     xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
-    *, reverse: bool = False,
+    *, reverse: bool = False, zones: tuple[Tensor, Tensor] | None = None, p: Tensor | None = None,
 ) -> States:  # fmt: skip
-    """W (4H, I), U (4H, H), b (4H): i, f, g, o -> outputs (B, T, H), h, c after the last step."""
+    """W (4H, I), U (4H, H), b (4H): i, f, g, o -> outputs (B, T, H), h, c after the last step.
 
-    def step(x: Tensor, states: States) -> States:
+    ``zones``: for zoneout, what share of c and of h stays at a step, each (B, T, H). ``p`` (3H): peepholes."""
+    p_i, p_f, p_o = c.new_zeros(3, 1) if p is None else p.chunk(3)
+
+    def step(x: Tensor, states: States, *zones: Tensor) -> States:
         h, c = states
         i, f, g, o = (x @ W.t() + h @ U.t() + b).chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c), c
+        c_new = torch.sigmoid(f + p_f * c) * c + torch.sigmoid(i + p_i * c) * torch.tanh(g)
+        h_new = torch.sigmoid(o + p_o * c_new) * torch.tanh(c_new)
+        if zones:
+            c_stays, h_stays = zones
+            return h_stays * h + (1 - h_stays) * h_new, c_stays * c + (1 - c_stays) * c_new
+        return h_new, c_new
 
-    return over_time(step, xs, (h, c), lengths, reverse)
+    return over_time(step, xs, (h, c), lengths, reverse, zones or ())
 
 
 def gru_formula(
@@ -96,16 +105,17 @@ def elman_formula(
 
 def through_formula(
     formula: Callable[..., States], inputs: Sequence[Tensor], ends: Tensor, ctx: Any, gradients: Sequence[Tensor],
-    **options: Any,
+    needed: Sequence[bool] | None = None, **options: Any,
 ) -> list[Tensor | None]:  # fmt: skip
     """The gradients of a kernel's inputs as functions that can be differentiated themselves: by autograd, through the
-    formula, in float32."""
+    formula, in float32. ``needed``: which, if they are not the first of the kernel's arguments."""
+    wanted = ctx.needs_input_grad[: len(inputs)] if needed is None else needed
     xs, *rest = inputs
-    time_first = ctx.strides[0] == 1 and ctx.strides[1] != 1
+    time_first = ctx.strides[0] == 1 and (ctx.strides[1] != 1 or len(xs) != len(rest[0]))
     lines = (xs.transpose(0, 1) if time_first else xs).float()
     outputs, *states = formula(lines, *rest, ends, reverse=ctx.reverse, **options)
     found = (outputs.transpose(0, 1) if time_first else outputs, *states)
-    asked = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad) if needed]
+    asked = [tensor for tensor, want in zip(inputs, wanted) if want]
     slopes = [g.float() for g in gradients]
     results = iter(torch.autograd.grad(found, asked, slopes, create_graph=True, allow_unused=True))
-    return [next(results) if needed else None for needed in ctx.needs_input_grad[: len(inputs)]]
+    return [next(results) if want else None for want in wanted]

@@ -49,6 +49,9 @@ def refusal(model: RecurrentLM, precision: str) -> str:
         return f"there are none for the cell {model.cell}"
     if model.cell_options.get("reset", "after") != "after":
         return "there are none for a GRU with reset=before"
+    cell: Any = model.stack.cells[0]
+    if model.cell == "lstm" and cell.extras:
+        return f"there are none for an LSTM with {' and '.join(cell.extras)}"
     if not path.compiled:
         return path.why
     if precision == "bf16" and not path.bf16:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from chekhov.recurrent import lstm_kernels
+from chekhov.recurrent.dropout import dropped, threshold
 from chekhov.recurrent.formulas import lstm_formula, through_formula
 from chekhov.recurrent.matrices import (
     LANES,
@@ -25,7 +27,46 @@ from chekhov.recurrent.matrices import (
     up,
     weight_gradients,
 )
+from chekhov.recurrent.sequences import Zoneout
 from chekhov.recurrent.workspace import take
+
+Zone = tuple[np.float32, int, int, int]  # as the kernels want it
+
+
+def as_numbers(zoneout: Zoneout | None) -> Zone:
+    if zoneout is None:
+        return np.float32(0), 0, 0, 0
+    if zoneout.seeds is None:
+        return np.float32(zoneout.share), 0, 0, 0
+    return np.float32(zoneout.share), threshold(zoneout.share), *zoneout.seeds
+
+
+def zoneout_masks(
+    zoneout: Zoneout | None, B: int, T: int, H: int, *, time_first: bool = False
+) -> tuple[Tensor, Tensor] | None:
+    """What the kernels draw, for `lstm_formula`: what share of c and of h stays at each step, (B, T, H)."""
+    if zoneout is None:
+        return None
+    if zoneout.seeds is None:
+        stays = torch.full((B, T, H), zoneout.share)
+        return stays, stays
+    ones = torch.ones(*((T, B) if time_first else (B, T)), H)
+    c, h = ((dropped(ones, zoneout.share, 1, seed) == 0).float() for seed in zoneout.seeds)
+    return (c.transpose(0, 1), h.transpose(0, 1)) if time_first else (c, h)
+
+
+def peephole_arrays(p: Tensor | None, H: int, units: int) -> list[Any]:
+    """Whether there are any, and p (3H) as the kernels want it."""
+    if p is None:
+        return [False, np.zeros(0, np.float32)]
+    return [True, flat(interleave(pad(p.view(3, H), 3, units), LANES).reshape(-1).float())]
+
+
+def with_peepholes(
+    xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, *rest: Tensor, **options: Any
+) -> tuple[Tensor, ...]:
+    *p, lengths = rest
+    return lstm_formula(xs, h, c, W, U, b, lengths, p=p[0] if p else None, **options)
 
 
 class LSTMSequence(torch.autograd.Function):
@@ -44,6 +85,8 @@ class LSTMSequence(torch.autograd.Function):
         reverse: bool,
         bf16: bool,
         time_first: bool = False,
+        zoneout: Zoneout | None = None,
+        p: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         B, T, H = len(h), xs.shape[0 if time_first else 1], h.shape[1]
         b_line, t_line = (1, B) if time_first else (T, 1)
@@ -60,25 +103,31 @@ class LSTMSequence(torch.autograd.Function):
         arrays = [
             flat(a) for a in (gates, bias, column_panels(weights, LANES), h_last, c_last, cells, outputs, previous)
         ]
-        inputs, width_x = flat(projection.lines), projection.inside
+        arrays += peephole_arrays(p, H, units)
+        inputs, width_x, zone = flat(projection.lines), projection.inside, as_numbers(zoneout)
 
         def part(first: int, last: int) -> None:
             lstm_kernels.lstm_forward(
-                inputs, width_x, *arrays, ends.numpy(), T, H, units, b_line, t_line, first, last, reverse
+                inputs, width_x, *arrays, zone, ends.numpy(), T, H, units, b_line, t_line, first, last, reverse
             )
 
         by_rows(part, B)
-        ctx.save_for_backward(xs, h, c, W, U, b, ends)
+        ctx.save_for_backward(xs, h, c, W, U, b, ends, p)
         ctx.kept = projection, gates, cells, previous, c_start
-        ctx.reverse, ctx.strides = reverse, (b_line, t_line)
+        ctx.reverse, ctx.strides, ctx.zoneout, ctx.time_first = reverse, (b_line, t_line), zoneout, time_first
         return outputs[..., :H].contiguous(), h_last[:, :H].contiguous(), c_last[:, :H].contiguous()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        xs, h, c, W, U, b, ends = ctx.saved_tensors
+        xs, h, c, W, U, b, ends, p = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient is to be differentiated in its turn
-            found = through_formula(lstm_formula, [xs, h, c, W, U, b], ends, ctx, gradients)
-            return (*found, None, None, None, None)
+            B, H = h.shape
+            zones = zoneout_masks(ctx.zoneout, B, xs.numel() // (B * xs.shape[2]), H, time_first=ctx.time_first)
+            inputs, needed = [xs, h, c, W, U, b], list(ctx.needs_input_grad[:6])
+            if p is not None:
+                inputs, needed = [*inputs, p], [*needed, ctx.needs_input_grad[11]]
+            found = through_formula(with_peepholes, inputs, ends, ctx, gradients, needed, zones=zones)
+            return (*found[:6], *[None] * 5, found[6] if p is not None else None)
         projection, gates, cells, previous, c_start = ctx.kept
         (B, H), I, units = h.shape, xs.shape[2], cells.shape[1]
         T, (b_line, t_line) = xs.numel() // (B * I), ctx.strides
@@ -89,7 +138,9 @@ class LSTMSequence(torch.autograd.Function):
         d_bias = torch.zeros(up(B, ROWS) // ROWS, 4 * units)
         d_inputs = take(*projection.lines.shape, dtype=gates.dtype) if projection.inside else d_gates
         arrays = [flat(a) for a in (cells, c_start, d_outputs, d_gates, d_inputs, d_bias, dh, dc)]
-        panels = flat(row_panels(projection.recurrent, LANES))
+        d_peepholes = torch.zeros(len(d_bias), 3 * units if p is not None else 0)
+        arrays += [*peephole_arrays(p, H, units), flat(d_peepholes)]
+        panels, zone = flat(row_panels(projection.recurrent, LANES)), as_numbers(ctx.zoneout)
 
         def part(first: int, last: int) -> None:
             lstm_kernels.lstm_backward(
@@ -97,6 +148,7 @@ class LSTMSequence(torch.autograd.Function):
                 panels,
                 projection.inside,
                 *arrays,
+                zone,
                 ends.numpy(),
                 T,
                 H,
@@ -112,4 +164,5 @@ class LSTMSequence(torch.autograd.Function):
         dx = projection.input_gradient(d_gates, d_inputs) if ctx.needs_input_grad[0] else None
         dW, dU = weight_gradients(d_gates, [projection.lines, previous], [I, H], 4, H, LANES)
         db = separate(d_bias.sum(0), 4, H, LANES, 1).view(-1)
-        return (dx, dh[:, :H], dc[:, :H], dW, dU, db, None, None, None, None)
+        dp = None if p is None else separate(d_peepholes.sum(0), 3, H, LANES, 1).view(-1)
+        return (dx, dh[:, :H], dc[:, :H], dW, dU, db, *[None] * 5, dp)

@@ -6,6 +6,8 @@ Numba is loaded, and kernels are compiled, when the first sequence is asked for.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -50,19 +52,25 @@ def kernels_of(cell: str, hidden_size: int, options: dict[str, object], precisio
     """What unrolls a cell of this kind on this machine: a name of `dispatch.PATHS`."""
     path = dispatch.chosen()
     ours = cell in ("lstm", "gru", *SCANS) or (cell == "elman" and options.get("activation", "tanh") != "identity")
-    wide = cell == "lstm" and hidden_size > widest_float32_lstm() and precision == "float32"
+    plain = cell == "lstm" and not any(options.values())
+    wide = plain and hidden_size > widest_float32_lstm() and precision == "float32"
     fits = precision == "float32" or (path.bf16 and precision == "bf16")
     return path.name if not path.compiled or (ours and fits and not wide) else "torch"
 
 
+class Zoneout(NamedTuple):
+    share: float  # of the units of c and of h that keep their old value at a step
+    seeds: tuple[int, int] | None  # of the masks of c and of h; None: all units keep that share, the expectation
+
+
 def lstm_sequence(
     xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
-    *, reverse: bool = False, time_first: bool = False,
+    *, reverse: bool = False, time_first: bool = False, zoneout: Zoneout | None = None, p: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """`lstm_formula` by kernels, in bfloat16 under autocast."""
     from chekhov.recurrent.lstm_sequence import LSTMSequence
 
-    return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16(), time_first)
+    return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16(), time_first, zoneout, p)
 
 
 def gru_sequence(
