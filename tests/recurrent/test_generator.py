@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(not dispatch.chosen().compiled, reason=f"no kern
 CELLS: list[tuple[str, dict[str, Any]]] = [
     ("lstm", {}),
     ("lstm", {"bias": False}),
+    ("lstm", {"coupled": True}),
     ("gru", {}),
     ("gru", {"update": "replace"}),
     *(("elman", {"activation": name}) for name in ("tanh", "relu", "sigmoid", "identity")),
@@ -65,6 +66,8 @@ def stepped(
     x, after = model.embed(torch.tensor([token]))[0].detach().numpy(), []
     for layer, (cell, state) in enumerate(zip(model.stack.cells, streams)):
         W, U, b, b_hh = (p.detach().numpy() for p in cell.parameters_by_letter())
+        if cell.gates == 3 and model.cell == "lstm":  # i = 1 - f = sigmoid(-a)
+            W, U, b, b_hh = (np.concatenate([-p[: cell.hidden_size], p]) for p in (W, U, b, b_hh))
         bias = b if model.cell == "gru" else b.astype(np.float64) + b_hh
         below = reference.product(W, x, "float32" if layer == 0 and exact_input else precision) + bias
         if model.cell == "lstm":

@@ -258,3 +258,41 @@ def test_a_cell_with_zoneout_draws_in_training_and_takes_the_expectation_else() 
     shares = [(cell.step(xs[:, 0], state)[0] == state.h).double().mean().item() for _ in range(200)]
     assert step.shape == (3, 20)
     assert np.mean(shares) == pytest.approx(0.4, abs=0.025)
+
+
+@pytest.mark.parametrize("peephole", [False, True])
+def test_coupled_gates_run_on_the_kernel_of_four(peephole: bool) -> None:
+    torch.manual_seed(0)
+    cell = LSTM(5, 20, coupled=True, peephole=peephole)
+    xs, state = torch.randn(3, 7, 5), LSTMState(torch.randn(3, 20), torch.randn(3, 20))
+    if cell.peepholes is not None:
+        torch.nn.init.normal_(cell.peepholes)
+    found = []
+    for outputs, last in (cell.unroll(xs, state), super(LSTM, cell).unroll(xs, state)):
+        found.append([outputs, *last, *torch.autograd.grad(outputs.square().sum() + last.c.sum(), cell.parameters())])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+    assert len(cell.weights.weight_hh_l0) == 3 * 20
+    named, _ = cell.trace_step(xs[:, 0], state)
+    torch.testing.assert_close(named["input_gate"], 1 - named["forget_gate"])
+    torch.testing.assert_close(named["input_gate"], torch.sigmoid(named["input_gate_pre_activation"]))
+
+
+def test_coupled_gates_start_open() -> None:
+    f, g, o = (LSTM(3, 8, coupled=True).weights.bias_ih_l0).detach().chunk(3)
+    assert (f == 1).all()
+    assert not torch.cat([g, o]).any()
+
+
+def test_second_gradients_of_coupled_gates() -> None:
+    torch.manual_seed(0)
+    cell, xs = LSTM(3, 4, coupled=True, peephole=True), torch.randn(2, 5, 3)
+    torch.nn.init.normal_(cell.peepholes)
+    weights = list(cell.parameters())
+    found = []
+    for unroll in (cell.unroll, super(LSTM, cell).unroll):
+        loss = unroll(xs, cell.initial_state(2))[0].square().sum()
+        first = torch.autograd.grad(loss, weights, create_graph=True)
+        found.append(torch.autograd.grad(sum((g**2).sum() for g in first), weights))
+    for one, other in zip(*found):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)

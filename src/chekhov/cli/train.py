@@ -276,6 +276,7 @@ def lstm(
         float, typer.Option(help="Share of the state's units that keep their old value at a step.")
     ] = 0.0,
     peephole: Annotated[bool, typer.Option("--peephole", help="Gates see the cell state, each unit its own.")] = False,
+    coupled: Annotated[bool, typer.Option("--coupled", help="What is forgotten makes room: i = 1 - f.")] = False,
 ) -> None:
     """A long short-term memory network."""
 

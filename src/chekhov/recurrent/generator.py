@@ -50,8 +50,9 @@ def refusal(model: RecurrentLM, precision: str) -> str:
     if model.cell_options.get("reset", "after") != "after":
         return "there are none for a GRU with reset=before"
     cell: Any = model.stack.cells[0]
-    if model.cell == "lstm" and cell.extras:
-        return f"there are none for an LSTM with {' and '.join(cell.extras)}"
+    extras = [extra for extra in cell.extras if extra != "coupled gates"] if model.cell == "lstm" else []
+    if extras:
+        return f"there are none for an LSTM with {' and '.join(extras)}"
     if not path.compiled:
         return path.why
     if precision == "bf16" and not path.bf16:
@@ -141,6 +142,9 @@ class Generator:
 
     def _weights(self, cell: Any) -> tuple[Tensor, ...]:
         """W, U and what is added to W x and to U h: of a GRU two vectors, else their sum to the first."""
+        if self.gates == 4:
+            W, U, bias, _ = cell.as_four_gates()
+            return W, U, bias, torch.zeros_like(bias)
         W, U, b_ih, b_hh = cell.parameters_by_letter()
         if self.gates != 3:
             return W, U, b_ih + b_hh, torch.zeros_like(b_hh)

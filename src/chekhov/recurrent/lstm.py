@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from chekhov.errors import check_range
 from chekhov.recurrent.sequences import Zoneout, by_formula, lstm_sequence, runs_here, torch_is_faster
 from chekhov.recurrent.weights import TorchCell
+from chekhov.recurrent.workspace import take
 
 GATES = ("input_gate", "forget_gate", "candidate", "output_gate")  # in PyTorch's order
 
@@ -36,21 +37,31 @@ class LSTM(TorchCell):
 
     ``peephole`` (Gers & Schmidhuber 2000, "Recurrent nets that time and count"): gates see the cell state as well, each
     unit its own, i and f by p * c, o by p * c', before zoneout; ``peepholes`` (3H) start at 0.
+
+    ``coupled`` (Greff et al. 2017, "CIFG"): i = 1 - f, what is forgotten makes room. Weights and peepholes are those of
+    f, g, o and of f, o; W and U are a quarter smaller.
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, zoneout: float = 0.0, peephole: bool = False, bias: bool = True
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        zoneout: float = 0.0,
+        peephole: bool = False,
+        coupled: bool = False,
+        bias: bool = True,
     ):
         super().__init__()
         check_range("zoneout", zoneout, 0.0, 0.99)
-        self.zoneout = zoneout
-        self.peepholes = nn.Parameter(torch.zeros(3 * hidden_size)) if peephole else None  # of i, f, o
-        self.hold(
-            nn.LSTM(input_size, hidden_size, bias=bias, batch_first=True), gates=4
-        )  # the parameters, and a fast unroll
+        self.zoneout, self.coupled = zoneout, coupled
+        seeing = 2 if coupled else 3  # gates: i, f, o
+        self.peepholes = nn.Parameter(torch.zeros(seeing * hidden_size)) if peephole else None
+        make = nn.GRU if coupled else nn.LSTM  # the parameters, and of the plain one a fast unroll
+        self.hold(make(input_size, hidden_size, bias=bias, batch_first=True), gates=3 if coupled else 4)
         if bias:
             with torch.no_grad():
-                self.parameters_by_letter()[2].chunk(4)[1].fill_(1.0)  # i, f, g, o
+                self.parameters_by_letter()[2].chunk(self.gates)[-3].fill_(1.0)  # i, f, g, o
 
     def initial_state(self, batch_size: int) -> LSTMState:
         zeros = super().initial_state(batch_size)
@@ -62,11 +73,13 @@ class LSTM(TorchCell):
 
     def trace_step(self, x: Tensor, state: LSTMState) -> tuple[dict[str, Tensor], LSTMState]:
         W, U, b_ih, b_hh = self.parameters_by_letter()
-        a_i, a_f, a_g, a_o = (x @ W.t() + state.h @ U.t() + b_ih + b_hh).chunk(4, dim=1)  # each (B, H)
+        *rest, a_f, a_g, a_o = (x @ W.t() + state.h @ U.t() + b_ih + b_hh).chunk(self.gates, dim=1)  # each (B, H)
         if self.peepholes is not None:
-            p_i, p_f, p_o = self.peepholes.chunk(3)
-            a_i, a_f = a_i + p_i * state.c, a_f + p_f * state.c
-        i, f, g = torch.sigmoid(a_i), torch.sigmoid(a_f), torch.tanh(a_g)
+            *p_i, p_f, p_o = self.peepholes.chunk(self.gates - 1)
+            a_f = a_f + p_f * state.c
+            rest = [a + p * state.c for a, p in zip(rest, p_i, strict=True)]
+        f, g = torch.sigmoid(a_f), torch.tanh(a_g)
+        a_i, i = (-a_f, 1 - f) if self.coupled else (rest[0], torch.sigmoid(rest[0]))
         c = f * state.c + i * g
         if self.peepholes is not None:
             a_o = a_o + p_o * c
@@ -86,20 +99,55 @@ class LSTM(TorchCell):
     @property
     def extras(self) -> list[str]:
         """What it has beyond PyTorch's LSTM, by name."""
-        return [name for name, there in (("zoneout", self.zoneout), ("peephole", self.peepholes is not None)) if there]
+        own = {"zoneout": self.zoneout, "peepholes": self.peepholes is not None, "coupled gates": self.coupled}
+        return [name for name, there in own.items() if there]
+
+    def as_four_gates(self) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """W, U, b and peepholes of i, f, g, o: coupled gates by 1 - sigmoid(a) = sigmoid(-a)."""
+        W, U, b_ih, b_hh = self.parameters_by_letter()
+        b, p, H = b_ih + b_hh, self.peepholes, self.hidden_size
+        if not self.coupled:
+            return W, U, b, p
+        W, U, b = (NegatedBefore.apply(own, H) for own in (W, U, b))
+        return W, U, b, None if p is None else NegatedBefore.apply(p, H)
 
     def unroll(self, xs: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         if by_formula():
             return super().unroll(xs, state)
-        W, U, b_ih, b_hh = self.parameters_by_letter()
+        W, U, b, p = self.as_four_gates()
         if runs_here(xs, W) and (self.extras or not torch_is_faster(self.hidden_size)):
             zoneout = drawn(self.zoneout, training=self.training)
-            outputs, h, c = lstm_sequence(xs, state.h, state.c, W, U, b_ih + b_hh, zoneout=zoneout, p=self.peepholes)
+            outputs, h, c = lstm_sequence(xs, state.h, state.c, W, U, b, zoneout=zoneout, p=p)
             return outputs, LSTMState(h, c)
         if self.extras:
             return super().unroll(xs, state)
         outputs, (h, c) = self.by_torch(xs, (state.h[None].contiguous(), state.c[None].contiguous()))
         return outputs, LSTMState(h[0], c[0])
+
+
+class NegatedBefore(torch.autograd.Function):
+    """own (N, ..) -> (H + N, ..): the first H rows negated, and own behind; in memory that is used again, since large
+    matrices would be paid for in page faults."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor, H: int) -> Tensor:
+        ctx.H = H
+        if own.dtype != torch.float32:
+            return torch.cat([-own[:H], own])
+        out = take(H + len(own), *own.shape[1:])
+        torch.neg(own[:H], out=out[:H])
+        out[H:].copy_(own)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        H = ctx.H
+        if torch.is_grad_enabled() or gradient.dtype != torch.float32:
+            return torch.cat([gradient[H : 2 * H] - gradient[:H], gradient[2 * H :]]), None
+        out = take(len(gradient) - H, *gradient.shape[1:])
+        torch.sub(gradient[H : 2 * H], gradient[:H], out=out[:H])
+        out[H:].copy_(gradient[2 * H :])
+        return out, None
 
 
 def drawn(share: float, *, training: bool) -> Zoneout | None:

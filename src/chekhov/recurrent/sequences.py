@@ -52,8 +52,8 @@ def kernels_of(cell: str, hidden_size: int, options: dict[str, object], precisio
     """What unrolls a cell of this kind on this machine: a name of `dispatch.PATHS`."""
     path = dispatch.chosen()
     ours = cell in ("lstm", "gru", *SCANS) or (cell == "elman" and options.get("activation", "tanh") != "identity")
-    plain = cell == "lstm" and not any(options.values())
-    wide = plain and hidden_size > widest_float32_lstm() and precision == "float32"
+    extras = any(options.get(name) for name in ("zoneout", "peephole", "coupled"))
+    wide = cell == "lstm" and not extras and hidden_size > widest_float32_lstm() and precision == "float32"
     fits = precision == "float32" or (path.bf16 and precision == "bf16")
     return path.name if not path.compiled or (ours and fits and not wide) else "torch"
 
