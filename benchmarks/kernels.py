@@ -1,7 +1,8 @@
 """The recurrent kernels beside torch.nn: one process, interleaved, CPU seconds, medians with quartiles.
 
     python benchmarks/kernels.py                  ten minutes
-    python benchmarks/kernels.py --only cells     the cells that PyTorch does not have; or layers, packed, steps
+    python benchmarks/kernels.py --only cells     the cells that PyTorch does not have; or layers, packed, steps,
+                                                  options (of the LSTM, against the plain one)
     python benchmarks/kernels.py --rounds 31      steadier
     python benchmarks/kernels.py --peak           what the processor multiplies at most, and the kernels' share of it
 
@@ -27,6 +28,7 @@ from chekhov.batches.streams import Batch
 from chekhov.kernels import dispatch
 from chekhov.recurrent import gru, scan
 from chekhov.recurrent.language_model import RecurrentLM
+from chekhov.recurrent.lstm import LSTM
 from chekhov.recurrent.sequences import SCANS
 from chekhov.training.objectives import next_token
 from chekhov.training.optimisers import clip
@@ -200,6 +202,22 @@ def own_cells(rounds: int) -> None:
             report(f"  against our LSTM H{width}x2", dtype, large, ours)
 
 
+def lstm_options(rounds: int) -> None:
+    """One layer with an option (left: the plain one, right: with it; below 1 it is slower)."""
+    for shape, (B, T, I, H) in SHAPES.items():
+        xs = torch.randn(B, T, I, requires_grad=True)
+        for bf16 in (False, True):
+            plain = unrolled(LSTM(I, H), xs, bf16)
+            for options in ({"zoneout": 0.1}, {"peephole": True}, {"coupled": True}):
+                pair = [plain, unrolled(LSTM(I, H, **options), xs, bf16)]
+                name = f"LSTM {next(iter(options))} {shape}"
+                report(name, "bf16" if bf16 else "float32", *interleaved(pair, rounds))
+
+
+def unrolled(cell: LSTM, xs: torch.Tensor, bf16: bool) -> Callable[[], None]:
+    return layer(lambda xs: cell.unroll(xs, cell.initial_state(len(xs))), xs, bf16)
+
+
 def parameters(kind: str, H: int) -> int:
     with torch.device("meta"):
         return RecurrentLM(kind, 200, embedding_size=256, hidden_size=H, num_layers=2).parameter_count
@@ -232,7 +250,7 @@ def many_products(rows: Any, a: Any, panel: Any, out: Any, K: Any, times: Any) -
     tiles_off()
 
 
-PARTS = {"layers": layers, "packed": packed, "steps": steps, "cells": own_cells}
+PARTS = {"layers": layers, "packed": packed, "steps": steps, "cells": own_cells, "options": lstm_options}
 
 
 def main() -> None:
