@@ -1,6 +1,6 @@
 """The recurrent kernels beside torch.nn: one process, interleaved, CPU seconds, medians with quartiles.
 
-    python benchmarks/kernels.py                  ten minutes
+    python benchmarks/kernels.py                  twelve minutes
     python benchmarks/kernels.py --only cells     the cells that PyTorch does not have; or layers, packed, steps,
                                                   options (of the LSTM, against the plain one)
     python benchmarks/kernels.py --rounds 31      steadier
