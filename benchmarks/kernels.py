@@ -2,7 +2,8 @@
 
     python benchmarks/kernels.py                  twelve minutes
     python benchmarks/kernels.py --only cells     the cells that PyTorch does not have; or layers, packed, steps,
-                                                  options (of the LSTM, against the plain one)
+                                                  pieces (softmax, dropout), options (of the LSTM, against the
+                                                  plain one), compiling
     python benchmarks/kernels.py --rounds 31      steadier
     python benchmarks/kernels.py --peak           what the processor multiplies at most, and the kernels' share of it
 
@@ -13,7 +14,11 @@ faster. bf16 is PyTorch's autocast for both sides.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +32,8 @@ from chekhov import nn
 from chekhov.batches.streams import Batch
 from chekhov.kernels import dispatch
 from chekhov.recurrent import gru, scan
+from chekhov.recurrent.cross_entropy import linear_cross_entropy
+from chekhov.recurrent.dropout import dropout
 from chekhov.recurrent.language_model import RecurrentLM
 from chekhov.recurrent.lstm import LSTM
 from chekhov.recurrent.sequences import SCANS
@@ -172,6 +179,32 @@ def steps(rounds: int) -> None:
                 report(f"training step {kind} {name}", "bf16" if bf16 else "float32", *interleaved(pair, rounds))
 
 
+def pieces(rounds: int) -> None:
+    """What a training step has beside its cells: the softmax, and dropout."""
+    for N, H, V in ((1024, 256, 65), (700, 650, 10_000)):
+        features, W, b = (torch.randn(*shape, requires_grad=True) for shape in ((N, H), (V, H), (V,)))
+        targets = torch.randint(0, V, (N,))
+
+        def by(loss: Callable[..., torch.Tensor], inputs: Any = (features, W, b, targets)) -> Callable[[], None]:
+            def run() -> None:
+                with torch.autocast("cpu", torch.bfloat16):
+                    found = loss(*inputs)
+                torch.autograd.grad(found, inputs[:3])
+
+            return run
+
+        pair = [by(plain_cross_entropy), by(linear_cross_entropy)]
+        report(f"softmax, cross-entropy H{H} V{V} N{N}", "bf16", *interleaved(pair, rounds))
+    x = torch.randn(20, 35, 650, dtype=torch.bfloat16)
+    pair = [lambda: torch.nn.functional.dropout(x, 0.5), lambda: dropout(x, 0.5, True)]
+    report("dropout of 20 x 35 x 650", "bf16", *interleaved(pair, rounds))
+
+
+def plain_cross_entropy(features: Any, W: Any, b: Any, targets: Any) -> torch.Tensor:
+    logits = torch.nn.functional.linear(features, W, b)
+    return torch.nn.functional.cross_entropy(logits.float(), targets)
+
+
 def by_torch(module: Any, step: Callable[[], None]) -> Callable[[], None]:
     """The step with the kernels of ``module``'s cell left out."""
 
@@ -246,11 +279,43 @@ def peak(rounds: int) -> None:
 def many_products(rows: Any, a: Any, panel: Any, out: Any, K: Any, times: Any) -> None:
     tiles_on()
     for _ in range(times):
-        step_product(rows, a, 0, K + 32, panel, 0, K, out, 0, 32)
+        step_product(rows, a, 0, K + 32, panel, 0, K, out, 0, 32, False)
     tiles_off()
 
 
-PARTS = {"layers": layers, "packed": packed, "steps": steps, "cells": own_cells, "options": lstm_options}
+COMPILING = """
+import time, torch
+from chekhov.recurrent.language_model import RecurrentLM
+from chekhov.training.loop import warm_up
+model, start = RecurrentLM("{kind}", 70), time.process_time()
+warm_up(model, "{precision}")
+print(time.process_time() - start)
+"""
+
+
+def compiling(rounds: int) -> None:
+    """CPU seconds until the kernels of a training run are there, compiled or from the disk; Numba's start included."""
+    for kind in ("lstm", "gru", "elman"):
+        for precision in ("float32", "bf16"):
+            with tempfile.TemporaryDirectory() as folder:
+                program = [sys.executable, "-c", COMPILING.format(kind=kind, precision=precision)]
+                environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+                cold, warm = (
+                    float(subprocess.run(program, env=environment, capture_output=True, check=True).stdout)
+                    for _ in range(2)
+                )
+            print(f"kernels of {kind} in {precision:<8} compiled in {cold:5.1f} CPU-s, read in {warm:.2f}", flush=True)
+
+
+PARTS = {
+    "layers": layers,
+    "packed": packed,
+    "pieces": pieces,
+    "steps": steps,
+    "cells": own_cells,
+    "options": lstm_options,
+    "compiling": compiling,
+}
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from chekhov.errors import COPY_AGAIN, ChekhovError, ModelError
 from chekhov.types import Arrays
 
-FULL_DIGEST_BYTES = 1 << 20  # larger files are digested once and remembered: a millisecond a file at most
+FULL_DIGEST_BYTES = 4 << 20  # larger files are digested once and remembered: some three milliseconds a file
 MAPPED_BYTES = 1 << 20  # larger files are not read but mapped into memory
 BLOCK = 4 << 20
 TEMPORARY = ".tmp-"

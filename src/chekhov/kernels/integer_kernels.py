@@ -33,9 +33,11 @@ from chekhov.kernels.vector_kernels import (
     WORDS,
     Bfloat,
     address,
+    broadcast,
     fma,
     has,
     load,
+    maximum,
     multiply_add,
     splat,
     splat_word,
@@ -45,11 +47,6 @@ from chekhov.kernels.vector_kernels import (
 
 BYTES = ir.VectorType(ir.IntType(8), LANES)
 WORD_SIZE = {types.int8: 4, types.uint8: 4, types.uint16: 2, types.float32: 1}  # numbers in 32 bits
-
-
-def every_lane(builder: Any, value: Any, kind: Any) -> Any:
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, I32(0))
-    return builder.shuffle_vector(one, one, ir.Constant(WORDS, [0] * LANES))
 
 
 def product_sum(builder: Any, total: Any, a: Any, b: Any, dtype: Any) -> Any:
@@ -243,7 +240,7 @@ def finish(builder: Any, dtype: Any, total: Any, place: Any, beside: list[Any], 
         result = builder.fadd(start, total)
     else:
         whole = builder.sitofp(builder.add(total, at(builder, beside[2])), FLOATS)
-        factor = builder.fmul(at(builder, beside[1]), every_lane(builder, at(builder, own), FLOATS))
+        factor = builder.fmul(at(builder, beside[1]), broadcast(builder, at(builder, own), FLOATS))
         result = multiply_add(builder, whole, factor, start)
     builder.store(result, place).align = 4
 
@@ -271,7 +268,7 @@ def dot(builder: Any, words: Any, left: list[Any], right: Any, vectors: int, dty
     for pointer in left:
         word = builder.load(builder.gep(pointer, [k]))
         word.align = 1
-        row = every_lane(builder, word, FLOATS if dtype == types.float32 else WORDS)
+        row = broadcast(builder, word, FLOATS if dtype == types.float32 else WORDS)
         for column in columns:
             following.append(product_sum(builder, sums[len(following)], row, column, dtype))
     k_next = builder.add(k, I64(1))
@@ -316,17 +313,6 @@ total_of, highest_of = reduced("fadd"), reduced("fmax")  # of the sixteen number
 
 
 @intrinsic
-def larger(context: Any, a: Any, b: Any) -> Any:
-    """The larger of each two numbers, neither of them NaN."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        a, b = arguments
-        return builder.select(builder.fcmp_ordered("<", a, b), b, a)
-
-    return v16(a, b), code
-
-
-@intrinsic
 def magnitude(context: Any, value: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = builder.and_(builder.bitcast(arguments[0], WORDS), splat_word(0x7FFFFFFF))
@@ -347,7 +333,7 @@ def put(context: Any, array: Any, index: Any, value: Any, factor: Any) -> Any:
         if kind.dtype != types.uint8:
             store_floats(context, builder, arguments[2], pointer, kind.dtype)
             return context.get_dummy_value()
-        factor = every_lane(builder, context.cast(builder, arguments[3], factor_type, types.float32), FLOATS)
+        factor = broadcast(builder, context.cast(builder, arguments[3], factor_type, types.float32), FLOATS)
         nearest = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(FLOATS, [FLOATS]), "llvm.nearbyint.v16f32"
         )
@@ -370,7 +356,7 @@ def put_row(numbers, first, size, out, o):
     top, spoilt = splat(NOTHING), splat(NOTHING)
     for i in range(0, size, LANES):
         value = load(numbers, first + i)
-        top = larger(top, magnitude(value))
+        top = maximum(magnitude(value), top)
         spoilt = fma(value, splat(NOTHING), spoilt)
     most = highest_of(top)
     factor = NOTHING

@@ -24,6 +24,7 @@ from chekhov.kernels.vector_kernels import (
     WORDS,
     Bfloat,
     address,
+    broadcast,
     has,
     load,
     multiply_add,
@@ -34,11 +35,6 @@ from chekhov.kernels.vector_kernels import (
 BFLOATS = 32  # bfloat16 numbers in a vector
 PANEL = 32  # columns
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
-
-
-def broadcast(builder: Any, value: Any, kind: Any) -> Any:
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, I32(0))
-    return builder.shuffle_vector(one, one, ir.Constant(WORDS, [0] * LANES))
 
 
 def product_sum(builder: Any, total: Any, a: Any, b: Any, exact: bool) -> Any:
@@ -170,32 +166,23 @@ def rows_at_once(panels):
 
 
 @inlined
-def product(rows, a, a0, a_row, panels, panel, K, out, o, o_row):
-    """`tile` without ``add`` for at most `rows_at_once` rows; ``a`` and ``out`` have all of them, the rest means
-    nothing."""
+def product(rows, a, a0, a_row, panels, panel, K, out, o, o_row, add):
+    """`tile` for at most `rows_at_once` rows, added to what is in ``out`` if ``add``; ``a`` and ``out`` have all of
+    them, the rest means nothing."""
     if in_tiles(panels):
         if rows > TILE_ROWS:
-            tiles_32(a, a0, a_row, panels, panel, K, out, o, o + TILE_ROWS * o_row, o_row, False)
+            tiles_32(a, a0, a_row, panels, panel, K, out, o, o + TILE_ROWS * o_row, o_row, add)
         else:
-            tiles_16(a, a0, a_row, panels, panel, K, out, o, o, o_row, False)
+            tiles_16(a, a0, a_row, panels, panel, K, out, o, o, o_row, add)
     elif rows > 4:
-        first_8(a, a0, a_row, panels, panel, K, out, o, o_row)
+        if add:
+            tile_8(a, a0, a_row, panels, panel, K, out, o, o_row)
+        else:
+            first_8(a, a0, a_row, panels, panel, K, out, o, o_row)
+    elif add:
+        tile_4(a, a0, a_row, panels, panel, K, out, o, o_row)
     else:
         first_4(a, a0, a_row, panels, panel, K, out, o, o_row)
-
-
-@inlined
-def add_product(rows, a, a0, a_row, panels, panel, K, out, o, o_row):
-    """`product`, added to what is in ``out``."""
-    if in_tiles(panels):
-        if rows > TILE_ROWS:
-            tiles_32(a, a0, a_row, panels, panel, K, out, o, o + TILE_ROWS * o_row, o_row, True)
-        else:
-            tiles_16(a, a0, a_row, panels, panel, K, out, o, o, o_row, True)
-    elif rows > 4:
-        tile_8(a, a0, a_row, panels, panel, K, out, o, o_row)
-    else:
-        tile_4(a, a0, a_row, panels, panel, K, out, o, o_row)
 
 
 DEPTH, HEIGHT = 256, 128  # of k and of rows at once: 32 KiB of a panel in the first cache, 128 KiB of a in the second

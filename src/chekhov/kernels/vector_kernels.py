@@ -61,6 +61,12 @@ def splat_word(value: int) -> Any:
     return ir.Constant(WORDS, [value] * LANES)
 
 
+def broadcast(builder: Any, value: Any, kind: Any) -> Any:
+    """One value in every lane of a vector of this LLVM type."""
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, I32(0))
+    return builder.shuffle_vector(one, one, ir.Constant(WORDS, [0] * LANES))
+
+
 def widen(builder: Any, halves: Any) -> Any:
     """bfloat16 -> float32, exactly."""
     return builder.bitcast(builder.shl(builder.zext(halves, WORDS), splat_word(16)), FLOATS)
@@ -285,18 +291,23 @@ E4, E5, E6 = np.float32(0.009618), np.float32(0.0013395), np.float32(0.000154)
 
 
 @numba.njit(inline="always")
-def power_of_two(y):
-    """2^y, y in [-120, 120]: 2^n 2^f with n the nearest integer and a polynomial for 2^f."""
+def parts_of_power(y):
+    """n as `scale_by_power` wants it, f and q: 2^y = 2^n (1 + f q), n the nearest integer to y, f q a polynomial."""
     y = clamp(y, splat(LIMIT))
     shifted = y + splat(ROUNDING)
     f = y - (shifted - splat(ROUNDING))
-    p = fma(splat(E6), f, splat(E5))
-    p = fma(p, f, splat(E4))
-    p = fma(p, f, splat(E3))
-    p = fma(p, f, splat(E2))
-    p = fma(p, f, splat(E1))
-    p = fma(p, f, splat(ONE))
-    return scale_by_power(p, shifted)
+    q = fma(splat(E6), f, splat(E5))
+    q = fma(q, f, splat(E4))
+    q = fma(q, f, splat(E3))
+    q = fma(q, f, splat(E2))
+    return shifted, f, fma(q, f, splat(E1))
+
+
+@numba.njit(inline="always")
+def power_of_two(y):
+    """2^y, y in [-120, 120]."""
+    shifted, f, q = parts_of_power(y)
+    return scale_by_power(fma(q, f, splat(ONE)), shifted)
 
 
 @numba.njit(inline="always")
@@ -330,13 +341,6 @@ def square_root(context: Any, value: Any) -> Any:
 @numba.njit(inline="always")
 def one_minus_power_of_two(y):
     """1 - 2^y, y in [-120, 0], without cancellation near 0: 1 - 2^n - 2^n (2^f - 1)."""
-    y = clamp(y, splat(LIMIT))
-    shifted = y + splat(ROUNDING)
-    f = y - (shifted - splat(ROUNDING))
-    p = fma(splat(E6), f, splat(E5))
-    p = fma(p, f, splat(E4))
-    p = fma(p, f, splat(E3))
-    p = fma(p, f, splat(E2))
-    p = fma(p, f, splat(E1))
+    shifted, f, q = parts_of_power(y)
     power = scale_by_power(splat(ONE), shifted)
-    return splat(ONE) - power - power * (p * f)
+    return splat(ONE) - power - power * (q * f)

@@ -35,7 +35,7 @@ def elman_forward(
         for u0 in range(0, units, PANEL):
             for r0 in range(0, rows, at_once):
                 here = min(at_once, rows - r0)
-                product(here, hidden, now + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
+                product(here, hidden, now + r0 * width, width, panels, u0 * units, units, z, 0, PANEL, False)
                 for r in range(here):
                     b = first + r0 + r
                     for u in range(u0, u0 + PANEL, LANES):
@@ -86,7 +86,7 @@ def elman_backward(
         for u0 in range(0, units, PANEL):
             for r0 in range(0, rows, at_once):
                 here = min(at_once, rows - r0)
-                product(here, gradients, after + r0 * width, width, panels, u0 * units, units, z, 0, PANEL)
+                product(here, gradients, after + r0 * width, width, panels, u0 * units, units, z, 0, PANEL, False)
                 for r in range(here):
                     b = first + r0 + r
                     for u in range(u0, u0 + PANEL, LANES):

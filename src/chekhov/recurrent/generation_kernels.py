@@ -22,7 +22,6 @@ import numpy as np
 from chekhov.kernels.integer_kernels import (
     by_tiles,
     highest_of,
-    larger,
     numbers_in_a_word,
     panel_product,
     put_row,
@@ -39,6 +38,7 @@ from chekhov.kernels.vector_kernels import (
     above_zero,
     first_lanes,
     load,
+    maximum,
     power_of_two,
     sigmoid,
     splat,
@@ -321,7 +321,7 @@ def normalise(out, o, V):
     whole = V // LANES * LANES
     top = splat(LOWEST)
     for i in range(0, whole, LANES):
-        top = larger(top, load(out, o + i))
+        top = maximum(load(out, o + i), top)
     most = highest_of(top)
     for i in range(whole, V):
         most = max(most, out[o + i])

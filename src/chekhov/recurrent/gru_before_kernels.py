@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import kernel, prefetch
-from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, add_product, product, rows_at_once
+from chekhov.kernels.matmul_kernels import ONE, PANEL, ROWS, ZERO, product, rows_at_once
 from chekhov.kernels.tile_kernels import tiles_off, tiles_on
 from chekhov.kernels.vector_kernels import LANES, copy, first_lanes, load, sigmoid, splat, store, tanh
 
@@ -45,7 +45,7 @@ def gru_before_forward(
                         prefetch(gates, at + i + ahead * G)
                 for gate in range(2):
                     panel = (u0 // PANEL * 3 + gate) * PANEL * units
-                    add_product(here, hidden, r0 * width, width, panels, panel, units, z, gate * PANEL, TWO)
+                    product(here, hidden, r0 * width, width, panels, panel, units, z, gate * PANEL, TWO, True)
                 for r in range(here):
                     b = first + r0 + r
                     if s >= lengths[b]:
@@ -73,7 +73,7 @@ def gru_before_forward(
                         prefetch(outputs, (line + ahead) * units + u0 + i)
                         prefetch(previous, (line + ahead) * units + u0 + i)
                         prefetch(inner, (line + ahead) * units + u0 + i)
-                add_product(here, shown, r0 * width, width, panels, panel, units, z, 0, TWO)
+                product(here, shown, r0 * width, width, panels, panel, units, z, 0, TWO, True)
                 for r in range(here):
                     b = first + r0 + r
                     for i in range(0, PANEL, LANES):
@@ -141,7 +141,7 @@ def gru_before_backward(
                         prefetch(d_gates, (line - ahead) * G + 3 * u0 + i)
                     for i in range(0, TWO, LANES):
                         prefetch(d_two, (line - ahead) * D + 2 * u0 + i)
-                add_product(here, gradients, after + r0 * width, width, panels, u0 * D, D, z, 0, PANEL)
+                product(here, gradients, after + r0 * width, width, panels, u0 * D, D, z, 0, PANEL, True)
                 for r in range(here):
                     b = first + r0 + r
                     for i in range(0, PANEL, LANES):
@@ -181,7 +181,9 @@ def gru_before_backward(
         for u0 in range(0, units, PANEL):  # r, through the product of n
             for r0 in range(0, rows, at_once):
                 here = min(at_once, rows - r0)
-                product(here, slopes, r0 * inner_width, inner_width, inner_panels, u0 * units, units, z, 0, PANEL)
+                product(
+                    here, slopes, r0 * inner_width, inner_width, inner_panels, u0 * units, units, z, 0, PANEL, False
+                )
                 for r in range(here):
                     b = first + r0 + r
                     if s >= lengths[b]:

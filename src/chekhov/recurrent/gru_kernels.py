@@ -39,7 +39,7 @@ def gru_forward(
                 here = min(at_once, rows - r0)
                 for gate in range(3):
                     panel = (u0 // PANEL * 3 + gate) * PANEL * units
-                    product(here, hidden, now + r0 * width, width, panels, panel, units, z, gate * PANEL, THREE)
+                    product(here, hidden, now + r0 * width, width, panels, panel, units, z, gate * PANEL, THREE, False)
                 for r in range(here):
                     b = first + r0 + r
                     for i in range(0, PANEL, LANES):
@@ -100,7 +100,7 @@ def gru_backward(
         for u0 in range(0, units, PANEL):
             for r0 in range(0, rows, at_once):
                 here = min(at_once, rows - r0)
-                product(here, gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL)
+                product(here, gradients, after + r0 * width, width, panels, u0 * G, G, z, 0, PANEL, False)
                 for r in range(here):
                     b = first + r0 + r
                     for i in range(0, PANEL, LANES):

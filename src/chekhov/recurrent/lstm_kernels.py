@@ -69,7 +69,7 @@ def lstm_forward(
                 here = min(at_once, rows - r0)
                 for half in range(2):
                     panel = (u // LANES * 2 + half) * PANEL * K
-                    product(here, hidden, now + r0 * width, width, panels, panel, K, z, half * PANEL, FOUR)
+                    product(here, hidden, now + r0 * width, width, panels, panel, K, z, half * PANEL, FOUR, False)
                 for r in range(here):
                     b = first + r0 + r
                     state, own = b * units + u, (r0 + r) * width + width_x + u
@@ -156,7 +156,7 @@ def lstm_backward(
             across = min(PANEL, units - u0)
             for r0 in range(0, rows, at_once):
                 here = min(at_once, rows - r0)
-                product(here, gradients, after + r0 * width, width, panels, column * G, G, z, 0, PANEL)
+                product(here, gradients, after + r0 * width, width, panels, column * G, G, z, 0, PANEL, False)
                 if u0 < 0:  # the inputs of the step after this one
                     for r in range(here):
                         b = first + r0 + r
