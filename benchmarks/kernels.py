@@ -241,7 +241,7 @@ def lstm_options(rounds: int) -> None:
         xs = torch.randn(B, T, I, requires_grad=True)
         for bf16 in (False, True):
             plain = unrolled(LSTM(I, H), xs, bf16)
-            for options in ({"zoneout": 0.1}, {"peephole": True}, {"coupled": True}):
+            for options in ({"zoneout": 0.1}, {"peephole": True}, {"coupled": True}, {"layer_norm": True}):
                 pair = [plain, unrolled(LSTM(I, H, **options), xs, bf16)]
                 name = f"LSTM {next(iter(options))} {shape}"
                 report(name, "bf16" if bf16 else "float32", *interleaved(pair, rounds))

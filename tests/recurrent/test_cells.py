@@ -60,6 +60,7 @@ FORMS: dict[str, Callable[[int, int], Cell]] = {
     "lstm zoneout": lambda i, h: LSTM(i, h, zoneout=0.3).eval(),
     "lstm peephole": lambda i, h: seeing(LSTM(i, h, peephole=True)),
     "lstm peephole zoneout": lambda i, h: seeing(LSTM(i, h, peephole=True, zoneout=0.3).eval()),
+    "lstm layer norm": lambda i, h: LSTM(i, h, layer_norm=True),
     "lstm coupled": lambda i, h: LSTM(i, h, coupled=True),
     "lstm coupled peephole": lambda i, h: seeing(LSTM(i, h, coupled=True, peephole=True)),
     "residual": lambda i, h: Stack([MinGRU(i, h), GRU(h, h), LSTM(h, h)], residual=True),
@@ -83,7 +84,9 @@ def test_every_language_model_keeps_the_contract(kind: str, options: dict[str, A
     check_language_model(model, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("options", [{"zoneout": 0.3}, {"peephole": True}, {"coupled": True}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"zoneout": 0.3}, {"peephole": True}, {"coupled": True}, {"layer_norm": True}], ids=str
+)
 def test_every_form_of_the_lstm_makes_a_language_model(options: dict[str, Any]) -> None:
     torch.manual_seed(3)
     model = RecurrentLM("lstm", 9, embedding_size=4, hidden_size=6, num_layers=2, cell_options=options).eval()
@@ -150,6 +153,8 @@ def test_what_torch_has_not_is_refused() -> None:
         to_torch(Stack([LSTM(2, 3), LSTM(3, 3, zoneout=0.1)]))
     with pytest.raises(ModelError, match="no LSTM with zoneout and peepholes and coupled gates"):
         to_torch(Stack([LSTM(2, 3, zoneout=0.1, peephole=True, coupled=True)]))
+    with pytest.raises(ModelError, match="no LSTM with layer norm"):
+        to_torch(Stack([LSTM(2, 3, layer_norm=True)]))
     with pytest.raises(ModelError, match="projection"):
         from_torch(torch.nn.LSTM(3, 4, proj_size=2))
 

@@ -277,6 +277,9 @@ def lstm(
     ] = 0.0,
     peephole: Annotated[bool, typer.Option("--peephole", help="Gates see the cell state, each unit its own.")] = False,
     coupled: Annotated[bool, typer.Option("--coupled", help="What is forgotten makes room: i = 1 - f.")] = False,
+    layer_norm: Annotated[
+        bool, typer.Option("--layer-norm", help="Layer norm of W x, of U h and of the cell state; alone.")
+    ] = False,
 ) -> None:
     """A long short-term memory network."""
 

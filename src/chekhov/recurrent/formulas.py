@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -59,6 +60,27 @@ def lstm_formula(
         return h_new, c_new
 
     return over_time(step, xs, (h, c), lengths, reverse, zones or ())
+
+
+def normalised(a: Tensor) -> Tensor:
+    """(a - mean) / sqrt(variance + 1e-5) of each row (Ba, Kiros & Hinton 2016)."""
+    return F.layer_norm(a, a.shape[-1:], eps=1e-5)
+
+
+def layer_norm_lstm_formula(
+    xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, gain_ih: Tensor, gain_hh: Tensor, gain_c: Tensor,
+    bias_c: Tensor, lengths: Tensor | None = None, *, reverse: bool = False,
+) -> States:  # fmt: skip
+    """As `lstm_formula`, but W x, U h and, before it is shown, c are normalised: gain_ih, gain_hh (4H), gain_c, bias_c
+    (H)."""
+
+    def step(x: Tensor, states: States) -> States:
+        h, c = states
+        i, f, g, o = (normalised(x @ W.t()) * gain_ih + normalised(h @ U.t()) * gain_hh + b).chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(normalised(c) * gain_c + bias_c), c
+
+    return over_time(step, xs, (h, c), lengths, reverse)
 
 
 def gru_formula(

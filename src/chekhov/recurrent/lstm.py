@@ -7,8 +7,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from chekhov.errors import check_range
-from chekhov.recurrent.sequences import Zoneout, by_formula, lstm_sequence, runs_here, torch_is_faster
+from chekhov.errors import UsageError, check_range
+from chekhov.recurrent.formulas import normalised
+from chekhov.recurrent.sequences import (
+    Zoneout,
+    by_formula,
+    layer_norm_lstm_sequence,
+    lstm_sequence,
+    runs_here,
+    torch_is_faster,
+)
 from chekhov.recurrent.weights import TorchCell
 from chekhov.recurrent.workspace import take
 
@@ -18,6 +26,17 @@ GATES = ("input_gate", "forget_gate", "candidate", "output_gate")  # in PyTorch'
 class LSTMState(NamedTuple):
     h: Tensor  # (B, H) hidden state: what is shown
     c: Tensor  # (B, H) cell state: what is kept
+
+
+class Norm(nn.Module):
+    """The vectors of layer norm, in the order in which `layer_norm_lstm_formula` takes them."""
+
+    def __init__(self, hidden_size: int):
+        super().__init__()
+        self.gain_ih = nn.Parameter(torch.ones(4 * hidden_size))
+        self.gain_hh = nn.Parameter(torch.ones(4 * hidden_size))
+        self.gain_c = nn.Parameter(torch.ones(hidden_size))
+        self.bias_c = nn.Parameter(torch.zeros(hidden_size))
 
 
 class LSTM(TorchCell):
@@ -40,6 +59,15 @@ class LSTM(TorchCell):
 
     ``coupled`` (Greff et al. 2017, "CIFG"): i = 1 - f, what is forgotten makes room. Weights and peepholes are those of
     f, g, o and of f, o; W and U are a quarter smaller.
+
+    ``layer_norm`` (Ba, Kiros & Hinton 2016, supplement, equations 20 to 22): W x, U h and, before it is shown, c' are
+    normalised apart, the first two over all four gates together:
+
+        i, f, g, o before their functions = gain_ih * norm(W x) + gain_hh * norm(U h) + b
+        h' = o * tanh(gain_c * norm(c') + bias_c)          norm(a) = (a - mean a) / sqrt(var a + 1e-5)
+
+    ``norm`` has the four vectors; gains start at 1. The paper's biases of the first two and its b are one sum here: the
+    two vectors of b. `UsageError` together with another option.
     """
 
     def __init__(
@@ -50,11 +78,16 @@ class LSTM(TorchCell):
         zoneout: float = 0.0,
         peephole: bool = False,
         coupled: bool = False,
+        layer_norm: bool = False,
         bias: bool = True,
     ):
         super().__init__()
         check_range("zoneout", zoneout, 0.0, 0.99)
+        if layer_norm and (zoneout or peephole or coupled):
+            what = "an LSTM with layer norm has neither zoneout nor peepholes nor coupled gates"
+            raise UsageError("E-TRAIN-020", what, mend="leave out --layer-norm, or the other option")
         self.zoneout, self.coupled = zoneout, coupled
+        self.norm = Norm(hidden_size) if layer_norm else None
         seeing = 2 if coupled else 3  # gates: i, f, o
         self.peepholes = nn.Parameter(torch.zeros(seeing * hidden_size)) if peephole else None
         make = nn.GRU if coupled else nn.LSTM  # the parameters, and of the plain one a fast unroll
@@ -73,7 +106,10 @@ class LSTM(TorchCell):
 
     def trace_step(self, x: Tensor, state: LSTMState) -> tuple[dict[str, Tensor], LSTMState]:
         W, U, b_ih, b_hh = self.parameters_by_letter()
-        *rest, a_f, a_g, a_o = (x @ W.t() + state.h @ U.t() + b_ih + b_hh).chunk(self.gates, dim=1)  # each (B, H)
+        by_x, by_h = x @ W.t(), state.h @ U.t()
+        if self.norm is not None:
+            by_x, by_h = normalised(by_x) * self.norm.gain_ih, normalised(by_h) * self.norm.gain_hh
+        *rest, a_f, a_g, a_o = (by_x + by_h + b_ih + b_hh).chunk(self.gates, dim=1)  # each (B, H)
         if self.peepholes is not None:
             *p_i, p_f, p_o = self.peepholes.chunk(self.gates - 1)
             a_f = a_f + p_f * state.c
@@ -84,7 +120,7 @@ class LSTM(TorchCell):
         if self.peepholes is not None:
             a_o = a_o + p_o * c
         o = torch.sigmoid(a_o)
-        h = o * torch.tanh(c)
+        h = o * torch.tanh(c if self.norm is None else normalised(c) * self.norm.gain_c + self.norm.bias_c)
         if self.zoneout:
             c, h = self._zoned_out(state.c, c), self._zoned_out(state.h, h)
         gates = dict(zip(GATES, (i, f, g, o), strict=True))
@@ -100,6 +136,7 @@ class LSTM(TorchCell):
     def extras(self) -> list[str]:
         """What it has beyond PyTorch's LSTM, by name."""
         own = {"zoneout": self.zoneout, "peepholes": self.peepholes is not None, "coupled gates": self.coupled}
+        own |= {"layer norm": self.norm is not None}
         return [name for name, there in own.items() if there]
 
     def as_four_gates(self) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -116,6 +153,9 @@ class LSTM(TorchCell):
             return super().unroll(xs, state)
         W, U, b, p = self.as_four_gates()
         if runs_here(xs, W) and (self.extras or not torch_is_faster(self.hidden_size)):
+            if self.norm is not None:
+                outputs, h, c = layer_norm_lstm_sequence(xs, state.h, state.c, W, U, b, *self.norm.parameters())
+                return outputs, LSTMState(h, c)
             zoneout = drawn(self.zoneout, training=self.training)
             outputs, h, c = lstm_sequence(xs, state.h, state.c, W, U, b, zoneout=zoneout, p=p)
             return outputs, LSTMState(h, c)

@@ -52,7 +52,7 @@ def kernels_of(cell: str, hidden_size: int, options: dict[str, object], precisio
     """What unrolls a cell of this kind on this machine: a name of `dispatch.PATHS`."""
     path = dispatch.chosen()
     ours = cell in ("lstm", "gru", *SCANS) or (cell == "elman" and options.get("activation", "tanh") != "identity")
-    extras = any(options.get(name) for name in ("zoneout", "peephole", "coupled"))
+    extras = any(options.get(name) for name in ("zoneout", "peephole", "coupled", "layer_norm"))
     wide = cell == "lstm" and not extras and hidden_size > widest_float32_lstm() and precision == "float32"
     fits = precision == "float32" or (path.bf16 and precision == "bf16")
     return path.name if not path.compiled or (ours and fits and not wide) else "torch"
@@ -71,6 +71,15 @@ def lstm_sequence(
     from chekhov.recurrent.lstm_sequence import LSTMSequence
 
     return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16(), time_first, zoneout, p)
+
+
+def layer_norm_lstm_sequence(
+    xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, *norm: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`layer_norm_lstm_formula` by kernels, in bfloat16 under autocast."""
+    from chekhov.recurrent.layer_norm_lstm_sequence import LayerNormLSTMSequence
+
+    return LayerNormLSTMSequence.apply(xs, h, c, W, U, b, *norm, in_bf16())
 
 
 def gru_sequence(
