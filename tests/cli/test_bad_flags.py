@@ -38,7 +38,7 @@ TRAIN = [
     ("mingru", "--bidirectional"),
     ("ngram", "--tokens", "bpe", "--vocab-size", "100"),
     *[("lstm", flag, value) for flag in ("--lr", "--clip") for value in (*REAL, "0")],
-    *[("lstm", flag, value) for flag in ("--weight-decay", "--dropout") for value in REAL],
+    *[("lstm", flag, value) for flag in ("--weight-decay", "--dropout", "--alpha", "--beta") for value in REAL],
     ("lstm", "--dropout", "1"),
     *[("lstm", "--time", value) for value in (*REAL, "0", "soon", "", "1d")],
     *[("lstm", "--memory", value) for value in ("0", "-1", "much", "nan")],

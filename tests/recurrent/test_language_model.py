@@ -43,6 +43,35 @@ def test_the_training_loss_is_the_score() -> None:
     assert float(loss.detach()) > float(exact.detach())
 
 
+@pytest.mark.parametrize("alpha, beta", [(2.0, 0.0), (0.0, 1.0), (2.0, 1.0)])
+@pytest.mark.parametrize("length", [1, 7])
+def test_activation_penalties_reach_the_gradient_and_not_the_loss(alpha: float, beta: float, length: int) -> None:
+    from chekhov.batches.streams import Batch
+    from chekhov.training.objectives import next_token
+
+    model = small(2).train()
+    ids = np.random.default_rng(1).integers(3, 9, size=(2, 3, length))
+    found, slopes = [], []
+    for penalised in (True, False):
+        torch.manual_seed(0)
+        objective = next_token(model, "float32", **({"alpha": alpha, "beta": beta} if penalised else {}))
+        kept = []
+        for name in ("outputs", "dropped"):
+            own = getattr(type(model), name)
+            setattr(model, name, lambda *a, own=own, kept=kept: kept.append(own(model, *a)) or kept[-1])
+        loss, _ = objective(Batch(ids[0], ids[1], False), None)
+        _, (outputs, _), features = kept  # the first is the embedding
+        found.append(loss)
+        if not penalised:  # Merity, McCann & Socher's formula as their code has it
+            loss = loss + alpha * features.pow(2).mean()
+            if length > 1:
+                loss = loss + beta * (outputs[:, 1:] - outputs[:, :-1]).pow(2).mean()
+        slopes.append(torch.autograd.grad(3 * loss, list(model.parameters())))
+    assert torch.equal(*found)
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
+
+
 def test_sizes_out_of_range_are_named() -> None:
     with pytest.raises(UsageError, match="hidden_size is 0"):
         RecurrentLM("lstm", 9, hidden_size=0)

@@ -163,6 +163,12 @@ def options_of_every_net(
     clip: Annotated[float, typer.Option(help="Largest norm of the gradient.")] = 1.0,
     clip_value: Annotated[float | None, typer.Option(help="Clip each entry to this instead.")] = None,
     weight_decay: Annotated[float, typer.Option(help="Of the optimiser.")] = 0.01,
+    alpha: Annotated[
+        float, typer.Option(help="AR: penalty on the mean square of the last layer's outputs, dropped out.")
+    ] = 0.0,
+    beta: Annotated[
+        float, typer.Option(help="TAR: penalty on the mean square of their change from a step to the next.")
+    ] = 0.0,
     patience: Annotated[int, typer.Option(help="Stop after so many validations that were no better; 0: never.")] = 10,
     precision: Annotated[str, typer.Option(help="auto, float32 or bf16.")] = "auto",
     threads: Annotated[int, typer.Option(help="More than 1 helps large nets on an idle machine only.")] = 1,

@@ -117,12 +117,16 @@ class RecurrentLM(nn.Module):
 
     def forward(self, ids: Tensor, cells: Any) -> tuple[Tensor, Any]:
         """ids (B, T) -> features (B, T, H), the stack's state after them."""
+        outputs, cells = self.outputs(ids, cells)
+        return self.dropped(outputs), cells
+
+    def outputs(self, ids: Tensor, cells: Any) -> tuple[Tensor, Any]:
+        """The features before their dropout."""
         share = self.weight_drop if self.training else 0.0
         with weights_dropped(self.stack.cells, share) if share else nullcontext():
-            features, cells = self.stack.unroll(self._dropped(self.embed(ids)), cells)
-        return self._dropped(features), cells
+            return self.stack.unroll(self.dropped(self.embed(ids)), cells)
 
-    def _dropped(self, x: Tensor) -> Tensor:
+    def dropped(self, x: Tensor) -> Tensor:
         return dropout(x, self.dropout, self.training, locked=self.locked_dropout)
 
     def embed(self, ids: Tensor) -> Tensor:

@@ -61,6 +61,8 @@ class Plan:
     schedule: str = "cosine"
     warmup_steps: int = 20
     weight_decay: float = 0.01
+    alpha: float = 0.0  # this and beta: of `objectives.Penalised`
+    beta: float = 0.0
     patience: int = 10
     precision: str = "float32"
     seed: int = 0
@@ -83,6 +85,8 @@ class Plan:
                 )
         check_range("clip", self.clip, 1e-6, 1e6)
         check_range("weight-decay", self.weight_decay, 0.0, 1.0)
+        check_range("alpha", self.alpha, 0.0, 1e6)
+        check_range("beta", self.beta, 0.0, 1e6)
         check_range("patience", self.patience, 0, 1 << 20)
         check_range("seed", self.seed, 0, (1 << 63) - 1)
         if self.epochs is not None and self.time is not None:
@@ -141,7 +145,7 @@ def train_loop(
         model,
         streams,
         plan,
-        objective=next_token(model, plan.precision),
+        objective=next_token(model, plan.precision, alpha=plan.alpha, beta=plan.beta),
         validate=lambda: validation_loss(model, valid_ids),
         measures=measures,
         data_digest=digest_ids(train_ids, valid_ids),
