@@ -29,7 +29,7 @@ EPSILON = np.float32(1e-5)  # added to the variance
 
 @numba.njit(inline="always")
 def spread_of_gates(a, at, H):
-    """Mean and 1 / sqrt(variance + epsilon) of the 4 H numbers in the blocks from ``at`` on; 0 in what was filled up."""
+    """Mean and 1 / sqrt(variance + epsilon) of the 4 H numbers of a line that begins at ``at``."""
     count = np.float32(4 * H)
     i, f, g, o = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
     for u in range(0, H, LANES):
@@ -69,8 +69,8 @@ def spread_of_units(a, at, H):
 def layer_norm_lstm_forward(
     inputs, recurrent, gates, own, panels, h, c, cells, outputs, previous, scales, T, H, units, first, last
 ):
-    """``inputs``: in, W x of every step; out, normalised. ``recurrent``: out, U h, likewise. ``gates``: out, i, f, g, o.
-    ``h`` and ``c`` (B, units): the state, in and out. ``cells``: c of every step, ``previous``: h before it."""
+    """``inputs``: in, W x of every step; out, normalised. ``recurrent``: out, U h, likewise. ``gates``: out, i, f, g
+    and o. ``h`` and ``c`` (B, units): the state, in and out. ``cells``: c of every step, ``previous``: h before it."""
     tiles_on()
     rows = last - first
     at_once = rows_at_once(panels)
@@ -150,7 +150,8 @@ def layer_norm_lstm_backward(
     whole = (rows + at_once - 1) // at_once * at_once
     width, across = 4 * units + APART, (units + PANEL - 1) // PANEL * PANEL + APART
     gradients, z = np.zeros(whole * width, panels.dtype), np.zeros(whole * across, np.float32)
-    slopes, d_gates = np.zeros(units, np.float32), np.zeros(4 * units, np.float32)  # of a row: of c normalised; of gates
+    # Of a row: the gradient of c normalised, and of the gates before their functions.
+    slopes, d_gates = np.zeros(units, np.float32), np.zeros(4 * units, np.float32)
     one, zero = splat(ONE), splat(ZERO)
     for s in range(T - 1, -2, -1):  # -1: the gradient of the first state
         for column in range(0, units, PANEL):
@@ -163,10 +164,7 @@ def layer_norm_lstm_backward(
             at, sums = line * 4 * units, b // ROWS * OWN * units
             if s < 0:
                 for u in range(0, units, LANES):
-                    value = load(z, r * across + u)
-                    if T == 0:
-                        value = load(dh, state + u)
-                    store(dh, state + u, value)
+                    store(dh, state + u, load(z, r * across + u))
                 continue
             scale_x, scale_h = splat(scales[4 * line]), splat(scales[4 * line + 1])
             mean_c, scale_c = splat(scales[4 * line + 2]), splat(scales[4 * line + 3])

@@ -14,12 +14,14 @@ UNITS = {  # floats of a unit and step that backward needs
     **{"lstm": 10, "gru": 8, "elman": 3, "window": 2},
     **{"mingru": 8, "minlstm": 10, "qrnn": 10, "sru": 12, "indrnn": 4, "rglru": 10},
 }
+LAYER_NORM = 12  # besides: U h, the gates apart from W x, a second gradient
 
 
 def estimate_bytes(kind: str, parameters: int, vocab_size: int, sizes: dict[str, Any], window_tokens: int) -> int:
     """Resident bytes at the peak of a training step on ``window_tokens`` = B T, within a factor of about 1.5."""
     inputs = (sizes["embedding_size"] or vocab_size) * (1 + sizes["cell_options"].get("width", 1))
-    per_token = inputs + sizes["num_layers"] * sizes["hidden_size"] * UNITS[kind] + LOGITS * vocab_size
+    units = UNITS[kind] + (LAYER_NORM if sizes["cell_options"].get("layer_norm") else 0)
+    per_token = inputs + sizes["num_layers"] * sizes["hidden_size"] * units + LOGITS * vocab_size
     return BASE + 4 * (COPIES * parameters + window_tokens * per_token)
 
 
