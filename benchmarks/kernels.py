@@ -1,9 +1,9 @@
 """The recurrent kernels beside torch.nn: one process, interleaved, CPU seconds, medians with quartiles.
 
-    python benchmarks/kernels.py                  twelve minutes
+    python benchmarks/kernels.py                  fourteen minutes
     python benchmarks/kernels.py --only cells     the cells that PyTorch does not have; or layers, packed, steps,
                                                   pieces (softmax, dropout), options (of the LSTM, against the
-                                                  plain one), compiling
+                                                  plain one), awd (the shape of AWD-LSTM), compiling
     python benchmarks/kernels.py --rounds 31      steadier
     python benchmarks/kernels.py --peak           what the processor multiplies at most, and the kernels' share of it
 
@@ -153,14 +153,15 @@ def plain_step(kind: str, sizes: tuple[Any, ...], bf16: bool) -> Callable[[], No
     return step_of(plain, loss)
 
 
-def training_step(kind: str, sizes: tuple[Any, ...], bf16: bool, **options: Any) -> Callable[[], None]:
+def training_step(
+    kind: str, sizes: tuple[Any, ...], bf16: bool, penalties: Any = None, net: Any = None, **options: Any
+) -> Callable[[], None]:
     """What `chekhov train` does, carried state and all."""
     B, T, V, E, H, layers, dropout = sizes
-    model = RecurrentLM(
-        kind, V, embedding_size=E, hidden_size=H, num_layers=layers, dropout=dropout, cell_options=options
-    )
+    net = {"embedding_size": E, "hidden_size": H, "num_layers": layers, "dropout": dropout, **(net or {})}
+    model = RecurrentLM(kind, V, **net, cell_options=options)
     ids = np.random.default_rng(0).integers(3, V, (B, T + 1))
-    objective = next_token(model, "bf16" if bf16 else "float32")
+    objective = next_token(model, "bf16" if bf16 else "float32", **(penalties or {}))
     batch, carry = Batch(ids[:, :-1].copy(), ids[:, 1:].copy(), False), None
 
     def loss() -> torch.Tensor:
@@ -177,6 +178,16 @@ def steps(rounds: int) -> None:
             for bf16 in (False, True):
                 pair = [plain_step(kind, sizes, bf16), training_step(cell, sizes, bf16)]
                 report(f"training step {kind} {name}", "bf16" if bf16 else "float32", *interleaved(pair, rounds))
+
+
+def awd(rounds: int) -> None:
+    """The shape of Merity, Keskar & Socher 2018 on the Penn Treebank (their last layer has 400 units), and what their
+    regularisers cost: locked dropout, weight drop, AR, TAR (left: ours without; right: ours with them)."""
+    sizes = (20, 70, 10_000, 400, 1150, 3, 0.4)
+    ours, own = training_step("lstm", sizes, True), {"locked_dropout": True, "weight_drop": 0.5}
+    report("training step H1150x3 B20 T70 V10k", "bf16", *interleaved([plain_step("LSTM", sizes, True), ours], rounds))
+    both = [ours, training_step("lstm", sizes, True, {"alpha": 2.0, "beta": 1.0}, own)]
+    report("  regularised against ours", "bf16", *interleaved(both, rounds))
 
 
 def pieces(rounds: int) -> None:
@@ -314,6 +325,7 @@ PARTS = {
     "steps": steps,
     "cells": own_cells,
     "options": lstm_options,
+    "awd": awd,
     "compiling": compiling,
 }
 
