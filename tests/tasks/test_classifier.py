@@ -32,6 +32,13 @@ def test_every_pooling_learns(pooling: str) -> None:
     assert Classifier(**SMALL, pooling=pooling).fit(TEXTS, LABELS).score(TEXTS, LABELS) == 1.0
 
 
+@pytest.mark.parametrize("model", ["net", "bag"])
+def test_texts_without_a_word(model: str) -> None:
+    classifier = Classifier(**{**SMALL, "epochs": 1}, model=model).fit(TEXTS, LABELS)
+    alone = classifier.predict_proba(["", " "])
+    np.testing.assert_array_equal(alone, classifier.predict_proba(["", *TEXTS, " "])[[0, -1]])
+
+
 @pytest.mark.parametrize("kind", POOLINGS)
 def test_padding_is_left_out(kind: str) -> None:
     torch.manual_seed(0)
