@@ -77,7 +77,8 @@ def test_reading_is_the_forward_pass(layers: int, more: dict[str, int], monkeypa
         assert len(whole) == 13 and not whole[12][0].any()  # the last one is empty
         if not layers or not dispatch.chosen().compiled:
             return
-        monkeypatch.setattr(reading, "AT_ONCE", 1)  # to the bit the same beside other rows and other types
-        for rows, hidden in read(encoder, words, sorted_batches(words.lengths, 5, 1000)):
+        monkeypatch.setattr(reading, "AT_ONCE", 1)  # to the bit the same beside other rows and other types, in threads
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+        for rows, hidden in read(encoder, words, sorted_batches(words.lengths, 9, 1000)):
             for row, length, *found in zip(rows, words.lengths[rows], hidden, linear(score, hidden)):
                 assert all(torch.equal(a[:length], b[:length]) for a, b in zip(found, whole[row], strict=True))
