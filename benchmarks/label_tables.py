@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,6 @@ from chekhov.tasks.tagger import Tagger
 Part = tuple[list[Any], list[Any]]
 KINDS: dict[str, Rivals] = {"pos": TAG_RIVALS, "ner": SPAN_RIVALS, "classification": TEXT_RIVALS}
 FIGURES = {"pos": "accuracy", "ner": "span F1", "classification": "accuracy"}
-PACKAGES = {
-    "scikit-learn": "scikit-learn", "spaCy": "spacy", "UDPipe 1": "ufal.udpipe", "flair": "flair",
-    "fastText": "fasttext-numpy2-wheel",
-}  # fmt: skip
 
 
 def installed(module: str) -> bool:
@@ -93,7 +89,9 @@ def compare(name: str, train: Part, dev: Part, test: Part, passes: dict[str, int
             seconds[system].append(time.process_time() - begun)
     total = words_in(asked)
     lines = [f"| {' | '.join([*rows[s], f'{total / statistics.median(seconds[s]):,.0f}'])} |" for s in ready]
-    versions = ", ".join(f"{s} {version(PACKAGES[s])}" for s in ready if s in PACKAGES)
+    packages = packages_distributions()
+    top = {system: rivals[system][0].partition(".")[0] for system in ready if system in rivals}
+    versions = ", ".join(f"{system} {version(packages[module][0])}" for system, module in top.items())
     absent = f" Not installed: {', '.join(missing)}." if missing else ""
     titles = ["system", "passes", f"dev {FIGURES[kind]}", "test (95 %)", "p", *(["test macro-F1"] if several else [])]
     titles += ["training, CPU-seconds", *([] if several else ["words a CPU-second"]), "in use, words a CPU-second"]
