@@ -74,8 +74,11 @@ class ClassifierNet(StoredNet):
 
     def forward(self, rows: Rows) -> Tensor:
         """(B, labels): scores."""
-        hidden = self.encoder(rows)
-        return self.scores(torch.cat([pool(hidden, rows.lengths) for pool in self.pools], dim=1))
+        return self.scores_of(self.encoder(rows), rows.lengths)
+
+    def scores_of(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        """hidden (B, T, H), of the encoder -> (B, labels)"""
+        return self.scores(torch.cat([pool(hidden, lengths) for pool in self.pools], dim=1))
 
     def loss(self, rows: Rows, targets: Tensor) -> Tensor:
         """Nats per text, or the squared error. targets (B,) of classes, (B, labels) of 0 and 1, or (B,) of numbers."""

@@ -338,16 +338,15 @@ class Classifier(Estimator):
             return self.net.scores(list(texts))
         import torch
 
-        from chekhov.recurrent.tagger_net import gather_rows
+        from chekhov.recurrent.reading import read
 
         out = np.zeros((len(texts), len(self.classes_)))
         words = self.inputs.number(words_of(texts))
         training = self.net.training
         self.net.eval()
-        for rows in sorted_batches(words.lengths, 128, MAX_TOKENS):
-            batch, _ = gather_rows(words, rows)
+        for rows, hidden in read(self.net.encoder, words, sorted_batches(words.lengths, 128, MAX_TOKENS)):
             with torch.inference_mode():
-                out[rows] = self.net(batch).numpy()
+                out[rows] = self.net.scores_of(hidden, torch.from_numpy(words.lengths[rows])).numpy()
         self.net.train(training)
         return out if self.partner is None else mixed(out, self.partner.scores(list(texts)), self.share)
 
