@@ -145,8 +145,8 @@ def test_a_machine_that_becomes_slower_takes_fewer_steps(tmp_path: Path) -> None
 
     plan, objective = Plan(batch_size=4, sequence_length=16, time=0.8, patience=0), loop.next_token
 
-    def slowing(model: RecurrentLM, precision: str) -> Any:
-        step = objective(model, precision)
+    def slowing(model: RecurrentLM, precision: str, **penalties: float) -> Any:
+        step = objective(model, precision, **penalties)
 
         def call(batch: Any, carry: Any) -> Any:
             nonlocal now
