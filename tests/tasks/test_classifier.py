@@ -15,12 +15,14 @@ from calling import call, refused
 
 from chekhov.errors import ChekhovError, TextError
 from chekhov.labels.rows import read_jsonl, read_tsv
-from chekhov.recurrent.classifier_net import POOLINGS, Pool
+from chekhov.recurrent.classifier_net import POOLINGS, ClassifierNet, Pool
+from chekhov.recurrent.word_encoder import Rows
 from chekhov.tasks.classifier import Classifier
 from chekhov.tasks.tagger import Tagger
 
 SMALL: dict[str, Any] = {
-    "hidden_size": 8, "word_size": 8, "affix_size": 4, "dropout": 0.1, "batch_size": 8, "epochs": 12, "lr": 0.02
+    "hidden_size": 8, "word_size": 8, "affix_size": 4, "dropout": 0.1, "batch_size": 8, "epochs": 12, "lr": 0.02,
+    "nets": 2,
 }  # fmt: skip
 WORDS = ("дом", "сад", "лес", "мост", "двор")
 TEXTS = [f"{word} очень {mood}" for word in WORDS * 6 for mood in ("хорош", "плох")]
@@ -40,6 +42,27 @@ def test_padding_is_left_out(kind: str) -> None:
     cut = pool(hidden[:1, :3], torch.tensor([3]))
     torch.testing.assert_close(whole[:1], cut)
     assert torch.isfinite(pool(hidden, torch.tensor([0, 5]))).all()
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
+def test_several_nets_are_averaged_and_each_learns_by_itself(task: str) -> None:
+    sizes: dict[str, Any] = {"words": 20, "labels": 3, "task": task, "pooling": "max"}
+    sizes |= {"word_size": 4, "affix_size": 0, "hidden_size": 3, "num_layers": 1, "dropout": 0.0, "word_dropout": 0.0}
+    torch.manual_seed(5)
+    several = ClassifierNet(nets=3, **sizes)
+    rows = Rows(torch.arange(20)[:, None], torch.randint(20, (6, 4)), torch.tensor([4, 1, 2, 4, 3, 4]))
+    targets = {"multiclass": torch.arange(6) % 3, "multilabel": torch.rand(6, 3).round(), "regression": torch.randn(6)}
+    singles = []
+    for prefix in ("", "others.0.", "others.1."):
+        own = {n.removeprefix(prefix): a for n, a in several.arrays().items() if n.startswith(prefix)}
+        own = {name: array for name, array in own.items() if not name.startswith("others.")}
+        singles.append(ClassifierNet.from_arrays(sizes, own))  # as folders of before have them, without "nets"
+    scores = [single(rows) for single in singles]
+    assert (scores[0] - scores[1]).abs().max() > 1e-3
+    torch.testing.assert_close(several(rows), (scores[0] + scores[1] + scores[2]) / 3)
+    losses = [single.loss(rows, targets[task]) for single in singles]
+    torch.testing.assert_close(several.loss(rows, targets[task]), (losses[0] + losses[1] + losses[2]) / 3)
+    assert several.sizes()["nets"] == 3
 
 
 @pytest.mark.parametrize("model", ["net", "bag", "linear", "auto"])
@@ -101,6 +124,7 @@ def test_texts_may_be_empty_long_or_new() -> None:
         ({"task": "regression"}, [float("nan")] * 60, "E-LABEL-010"),
         ({"task": "regression"}, ["many"] * 60, "E-LABEL-010"),
         ({"pooling": "median"}, LABELS, "E-LABEL-001"),
+        ({"nets": 0}, LABELS, "E-RANGE-001"),
         ({"model": "forest"}, LABELS, "E-LABEL-001"),
         ({"task": "ranking"}, LABELS, "E-LABEL-001"),
         ({}, LABELS[1:], "E-LABEL-003"),
@@ -108,7 +132,7 @@ def test_texts_may_be_empty_long_or_new() -> None:
 )
 def test_what_cannot_be_learnt_is_refused(settings: dict[str, Any], labels: list[Any], code: str) -> None:
     with pytest.raises(ChekhovError) as caught:
-        Classifier(**SMALL, **settings).fit(TEXTS, labels)
+        Classifier(**{**SMALL, **settings}).fit(TEXTS, labels)
     assert caught.value.code == code
 
 
