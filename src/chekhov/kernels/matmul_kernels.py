@@ -185,6 +185,20 @@ def product(rows, a, a0, a_row, panels, panel, K, out, o, o_row, add):
         first_4(a, a0, a_row, panels, panel, K, out, o, o_row)
 
 
+@inlined
+def product_32(a, a0, a_row, panels, panel, K, out, o, o_second, o_row, add):
+    """`product` of 32 rows of bfloat16; the sums of the second 16 are at ``out[o_second]``. K a multiple of 32."""
+    if in_tiles(panels):
+        tiles_32(a, a0, a_row, panels, panel, K, out, o, o_second, o_row, add)
+    else:
+        for r in range(0, 2 * TILE_ROWS, ROWS):
+            place = o + r * o_row if r < TILE_ROWS else o_second + (r - TILE_ROWS) * o_row
+            if add:
+                tile_8(a, a0 + r * a_row, a_row, panels, panel, K, out, place, o_row)
+            else:
+                first_8(a, a0 + r * a_row, a_row, panels, panel, K, out, place, o_row)
+
+
 DEPTH, HEIGHT = 256, 128  # of k and of rows at once: 32 KiB of a panel in the first cache, 128 KiB of a in the second
 
 

@@ -14,15 +14,18 @@ from chekhov.kernels import dispatch
 from chekhov.recurrent.sequences import in_bf16
 
 WORDS = 512  # whose logits' gradients are at hand at once
+MANY = 1024  # words whose logits are worth keeping out of memory without tiles, too
 
 
 def linear_cross_entropy(features: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> Tensor:
     """The mean of -log softmax(W h + b)[target] in nats: features (N, H), W (V, H), b (V,), targets (N,) -> ().
 
-    Under autocast to bfloat16, on a processor that multiplies its tiles, h and W are rounded to it and all sums, logits
+    Under autocast to bfloat16, where there are kernels for it, h and W are rounded to it and all sums, logits
     among them, are float32; the gradient of the logits is rounded again. Else PyTorch computes it.
     """
-    if in_bf16() and features.device.type == "cpu" and dispatch.chosen().name == "amx" and len(features):
+    path = dispatch.chosen()
+    pays = path.name == "amx" or (path.bf16 and len(W) >= MANY)
+    if in_bf16() and features.device.type == "cpu" and pays and len(features):
         found: Tensor = LinearCrossEntropy.apply(features, W, b, targets)
         return found
     return F.cross_entropy(F.linear(features, W, b).float(), targets)
@@ -62,7 +65,7 @@ class LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        from chekhov.kernels import tile_kernels
+        from chekhov.kernels import matrix_kernels
         from chekhov.recurrent import cross_entropy_kernels
         from chekhov.recurrent.matrices import LANES, PANEL, flat
         from chekhov.recurrent.workspace import take
@@ -73,7 +76,7 @@ class LinearCrossEntropy(torch.autograd.Function):
         shares[:N] = gradient / N
         target_slopes = torch.where(shares != 0, torch.expm1(-losses) * shares, 0)
         pairs = take(count, K, dtype=torch.bfloat16)
-        tile_kernels.pair_lines(flat(lines), 0, count, K, flat(pairs))
+        matrix_kernels.pair_lines(flat(lines), 0, count, K, flat(pairs))
         dW, d_features, d_bias = take(V, H), take(count, K), take(len(rows))
         d_logits = take(min(len(rows), WORDS), count, dtype=torch.bfloat16)
         given = [flat(a) for a in (powers, maxima, log_sums, shares)]
@@ -86,11 +89,11 @@ class LinearCrossEntropy(torch.autograd.Function):
             blocks = first // PANEL, (first + words) // PANEL
             part = slice(first // LANES, (first + words) // LANES)
             cross_entropy_kernels.slopes(*given, ids, flat(target_slopes), slopes, flat(d_bias), *blocks, count)
-            tile_kernels.add_products(
+            matrix_kernels.add_products(
                 slopes, count, flat(pairs), count, 0, words, H, flat(dW), places[part], within[part], corner, True
             )
             own = weights[first * K :]
-            tile_kernels.sum_products(
+            matrix_kernels.sum_products(
                 slopes,
                 count,
                 0,

@@ -9,16 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import kernel
-from chekhov.kernels.tile_kernels import (
-    APART,
-    CHUNK,
-    LANES,
-    PANEL,
-    tiles_32,
-    tiles_off,
-    tiles_on,
-)
-from chekhov.kernels.vector_kernels import exp, load, maximum, splat, store
+from chekhov.kernels.matmul_kernels import product_32
+from chekhov.kernels.matrix_kernels import APART, CHUNK, PANEL
+from chekhov.kernels.tile_kernels import tiles_off, tiles_on
+from chekhov.kernels.vector_kernels import LANES, exp, load, maximum, splat, store
 
 ZERO, LEAST = np.float32(0.0), np.float32(-np.inf)
 
@@ -38,7 +32,7 @@ def exponentials(W, features, bias, targets, powers, maxima, sums, shown, first,
         for k in range(0, K, CHUNK):
             for n in range(0, N, PANEL):
                 at, panel, deep = v0 * K + k, n * K + k * PANEL, min(CHUNK, K - k)
-                tiles_32(W, at, K, features, panel, deep, logits, n, LANES * width + n, width, k > 0)
+                product_32(W, at, K, features, panel, deep, logits, n, LANES * width + n, width, k > 0)
         for n in range(0, N, LANES):
             most, total, place = splat(LEAST), splat(ZERO), v0 * N + n
             for r in range(rows):

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chekhov.kernels import dispatch, matmul_kernels, packing_kernels, tile_kernels
+from chekhov.kernels import dispatch, matmul_kernels, matrix_kernels, packing_kernels
 from chekhov.kernels.threads import in_threads
 from chekhov.recurrent.workspace import take
 
@@ -176,7 +176,7 @@ def sums_of_products(left: Tensor, rights: list[Tensor], sizes: list[int], gates
 
     def part(first: int, last: int) -> None:
         columns = first * PANEL, min(G, last * PANEL)
-        tile_kernels.sum_products(a, G, *columns, *one, *other, N, places, rows, False)
+        matrix_kernels.sum_products(a, G, *columns, *one, *other, N, places, rows, False)
 
     by_rows(part, G // PANEL)
     return found
@@ -228,12 +228,8 @@ class Projection:
 
 def weight_gradients(d_gates: Tensor, sides: list[Tensor], sizes: list[int], gates: int, H: int, width: int) -> Any:
     """d_gates^T side for each side (lines, K): (gates * H, size), in float32."""
-    if d_gates.dtype == torch.bfloat16 and dispatch.chosen().name == "amx":
+    if d_gates.dtype == torch.bfloat16:
         return sums_of_products(d_gates, sides, sizes, gates, H, width)
-    if d_gates.dtype == torch.float32:
-        turned_gates = turned(d_gates)
-        found = [times_panels(turned_gates, line_panels(side), side.shape[1]) for side in sides]
-    else:
-        G = d_gates.shape[1]
-        found = [torch.mm(d_gates.t(), side, out=take(G, side.shape[1], dtype=side.dtype)) for side in sides]
+    turned_gates = turned(d_gates)
+    found = [times_panels(turned_gates, line_panels(side), side.shape[1]) for side in sides]
     return [separate(d, gates, H, width, size) for d, size in zip(found, sizes)]

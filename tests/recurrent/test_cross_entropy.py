@@ -1,4 +1,4 @@
-"""Products by matrix tiles against float64: fresh inputs, odd sizes, memory that was poisoned before."""
+"""Sums of products and cross-entropy in bfloat16 against float64: fresh inputs, odd sizes, poisoned memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor
 
 from chekhov.kernels import dispatch
 from chekhov.recurrent import workspace
-from chekhov.recurrent.cross_entropy import LinearCrossEntropy, linear_cross_entropy
+from chekhov.recurrent.cross_entropy import LinearCrossEntropy
 from chekhov.recurrent.matrices import PANEL, bfloat_lines, sums_of_products, up
 
-pytestmark = pytest.mark.skipif(dispatch.chosen().name != "amx", reason=f"no tiles: {dispatch.chosen().why}")
+pytestmark = pytest.mark.skipif(not dispatch.chosen().bf16, reason=f"no bfloat16: {dispatch.chosen().why}")
 SIZES = [(1, 1, 1), (5, 7, 3), (40, 33, 65), (33, 65, 600), (100, 700, 1030)]  # N, H, V
 
 
@@ -49,7 +49,7 @@ def test_cross_entropy_and_its_gradients(N: int, H: int, V: int, dtype: torch.dt
     targets = torch.randint(0, V, (N,))
     inputs = [tensor.clone().requires_grad_() for tensor in (features, W, b)]
     with torch.autocast("cpu", torch.bfloat16):
-        loss = linear_cross_entropy(*inputs, targets)
+        loss = LinearCrossEntropy.apply(*inputs, targets)
     (7 * loss).backward()
     twins = [tensor.bfloat16().double().requires_grad_() for tensor in (features, W)] + [b.double().requires_grad_()]
     expected = F.cross_entropy(F.linear(*twins), targets)
