@@ -20,10 +20,10 @@ from chekhov.recurrent.word_encoder import Rows
 from chekhov.tasks.classifier import Classifier
 from chekhov.tasks.tagger import Tagger
 
-SMALL: dict[str, Any] = {
-    "hidden_size": 8, "word_size": 8, "affix_size": 4, "dropout": 0.1, "batch_size": 8, "epochs": 12, "lr": 0.02,
-    "nets": 2,
+SIZES: dict[str, Any] = {
+    "hidden_size": 8, "word_size": 8, "affix_size": 4, "dropout": 0.1, "batch_size": 8, "epochs": 12, "lr": 0.02
 }  # fmt: skip
+SMALL = {**SIZES, "nets": 1}
 WORDS = ("дом", "сад", "лес", "мост", "двор")
 TEXTS = [f"{word} очень {mood}" for word in WORDS * 6 for mood in ("хорош", "плох")]
 LABELS = ["good", "bad"] * (len(WORDS) * 6)
@@ -67,7 +67,7 @@ def test_several_nets_are_averaged_and_each_learns_by_itself(task: str) -> None:
 
 @pytest.mark.parametrize("model", ["net", "bag", "linear", "auto"])
 def test_every_model_comes_back_from_its_folder(model: str, tmp_path: Path) -> None:
-    classifier = Classifier(**SMALL, model=model).fit(TEXTS, LABELS, out=tmp_path)
+    classifier = Classifier(**SIZES, nets=2, model=model).fit(TEXTS, LABELS, out=tmp_path)
     again = Classifier.load(tmp_path)
     np.testing.assert_array_equal(again.predict_proba(TEXTS), classifier.predict_proba(TEXTS))
     assert again.predict(["лес очень плох"]).tolist() == ["bad"]
@@ -169,7 +169,7 @@ def test_scikit_learn_uses_both() -> None:
     assert cross_val_score(classifier, TEXTS, LABELS, cv=2).mean() > 0.9
     search = GridSearchCV(classifier, {"pooling": ["max", "mean"]}, cv=2).fit(TEXTS, LABELS)
     assert search.best_score_ > 0.9
-    tagger = Tagger(**{**SMALL, "epochs": 20}, features="affixes")
+    tagger = Tagger(**{**SIZES, "epochs": 20}, features="affixes")
     sentences = [text.split() for text in TEXTS]
     tags = [["N", "A", word[2][0]] for word in sentences]
     assert cross_val_score(tagger, sentences, tags, cv=2).mean() > 0.9
@@ -230,7 +230,7 @@ def test_auto_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
 
         return watch
 
-    settings = {**SMALL, "epochs": 2, "model": "auto"}
+    settings = {**SIZES, "nets": 2, "epochs": 2, "model": "auto"}
     whole = Classifier(**settings).fit(TEXTS, LABELS, out=tmp_path / "whole")
     assert not (tmp_path / "whole" / "runs").exists()
     steps: list[int] = []
