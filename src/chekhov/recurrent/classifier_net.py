@@ -83,7 +83,7 @@ class ClassifierNet(StoredNet):
 
     @property
     def nets(self) -> list[ClassifierNet]:
-        return [self, *self.others]  # type: ignore[list-item]
+        return [self, *self.others]
 
     @property
     def encoders(self) -> list[WordEncoder]:
