@@ -1,8 +1,8 @@
-"""Other libraries on the files of benchmarks/labels.py: scikit-learn, spaCy, flair, UDPipe, where they are installed.
+"""Other libraries' taggers, for benchmarks/label_tables.py: scikit-learn, spaCy, flair, UDPipe.
 
 Each function trains on sentences of words with a tag for each, may choose on the validation part, and returns what tags
 new sentences. Nothing pretrained, nothing downloaded; every library in its own usual configuration. ``passes`` over the
-training part are few, so that each trains in minutes.
+training part are few, so that each trains in minutes. Tags of spans are IOB2.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from chekhov.evaluation.paired_labels import Answers
+from chekhov.labels.spans import spans_of
 
 Part = tuple[list[list[str]], list[list[str]]]
 Tag = Callable[[list[list[str]]], list[list[str]]]
@@ -53,38 +55,48 @@ def narrow(rows: Any) -> Any:
     return rows
 
 
-def spacy_tagger(train: Part, valid: Part, passes: int) -> Tag:
+def spacy_tagger(train: Part, valid: Part, passes: int, *, pipe: str = "tagger") -> Tag:
     """A blank pipeline with a tagger (hashed embeddings, convolutions), Adam, averaged weights; the best pass."""
     import spacy
     from spacy.tokens import Doc
-    from spacy.training import Example
+    from spacy.training import Example, iob_to_biluo
     from spacy.util import fix_random_seed, minibatch
 
     fix_random_seed(0)
     nlp = spacy.blank("xx")
-    nlp.add_pipe("tagger")
-    examples = [Example.from_dict(Doc(nlp.vocab, words=w), {"tags": t}) for w, t in zip(*train, strict=True)]
+    nlp.add_pipe(pipe)
+    asked = [{"tags": tags} if pipe == "tagger" else {"entities": iob_to_biluo(tags)} for tags in train[1]]
+    examples = [Example.from_dict(Doc(nlp.vocab, words=w), own) for w, own in zip(train[0], asked, strict=True)]
     optimiser = nlp.initialize(lambda: examples)
     rng, best, kept = random.Random(0), -1.0, b""
 
     def tag(sentences: list[list[str]]) -> list[list[str]]:
         docs = nlp.pipe([Doc(nlp.vocab, words=words) for words in sentences], batch_size=256)
-        return [[token.tag_ for token in doc] for doc in docs]
+        if pipe == "tagger":
+            return [[token.tag_ for token in doc] for doc in docs]
+        return [[f"{t.ent_iob_}-{t.ent_type_}" if t.ent_type_ else "O" for t in doc] for doc in docs]
 
     for _ in range(passes):
         rng.shuffle(examples)
         for batch in minibatch(examples, size=32):
             nlp.update(batch, sgd=optimiser, drop=0.1)
         with nlp.use_params(optimiser.averages):
-            right = share_right(valid[1], tag(valid[0]))
+            right = worth(valid[1], tag(valid[0]), spans=pipe == "ner")
             if right > best:
                 best, kept = right, nlp.to_bytes()
     nlp.from_bytes(kept)
     return tag
 
 
-def flair_tagger(train: Part, valid: Part, passes: int) -> Tag:
+def spacy_entities(train: Part, valid: Part, passes: int) -> Tag:
+    """The same with the recogniser of entities, whose steps build spans (Lample et al. 2016)."""
+    return spacy_tagger(train, valid, passes, pipe="ner")
+
+
+def flair_tagger(train: Part, valid: Part, passes: int, *, spans: bool = False) -> Tag:
     """SequenceTagger: a vector of 100 for each word, an LSTM over its characters, one of 256 over words, both ways."""
+    import logging
+
     import flair
     import torch
     from flair.data import Corpus, Dictionary, Sentence
@@ -95,13 +107,16 @@ def flair_tagger(train: Part, valid: Part, passes: int) -> Tag:
 
     flair.device = torch.device("cpu")
     flair.set_seed(0)
+    logging.getLogger("flair").setLevel(logging.ERROR)
 
     def read(part: Part) -> Any:
         rows = []
         for words, tags in zip(*part, strict=True):
             rows.append(Sentence(words))
-            for token, own in zip(rows[-1], tags, strict=True):
+            for token, own in zip(rows[-1], [] if spans else tags, strict=not spans):
                 token.add_label("pos", own)
+            for start, end, label in spans_of(tags) if spans else []:
+                rows[-1][start:end].add_label("ner", label)
         return FlairDatapointDataset(rows)
 
     corpus = Corpus(train=read(train), dev=read(valid), sample_missing_splits=False)
@@ -112,9 +127,10 @@ def flair_tagger(train: Part, valid: Part, passes: int) -> Tag:
         characters.save(Path(folder) / "characters")
         words = OneHotEmbeddings.from_corpus(corpus, embedding_length=100)
         embeddings = StackedEmbeddings([words, CharacterEmbeddings(Path(folder) / "characters")])
-        labels = corpus.make_label_dictionary("pos", add_unk=False)
+        kind = "ner" if spans else "pos"
+        labels = corpus.make_label_dictionary(kind, add_unk=False)
         model = SequenceTagger(
-            hidden_size=256, embeddings=embeddings, tag_dictionary=labels, tag_type="pos", use_crf=False
+            hidden_size=256, embeddings=embeddings, tag_dictionary=labels, tag_type=kind, use_crf=spans
         )
         settings = {"learning_rate": 3e-3, "mini_batch_size": 32, "max_epochs": passes}
         ModelTrainer(model, corpus).fine_tune(
@@ -124,9 +140,21 @@ def flair_tagger(train: Part, valid: Part, passes: int) -> Tag:
     def tag(sentences: list[list[str]]) -> list[list[str]]:
         rows = [Sentence(words) for words in sentences]
         model.predict(rows, mini_batch_size=64, embedding_storage_mode="none")
-        return [[token.get_label("pos").value for token in row] for row in rows]
+        if not spans:
+            return [[token.get_label("pos").value for token in row] for row in rows]
+        found = [["O"] * len(row) for row in rows]
+        for tags, row in zip(found, rows, strict=True):
+            for span in row.get_spans("ner"):
+                for place, token in enumerate(span.tokens):
+                    tags[token.idx - 1] = f"{'I' if place else 'B'}-{span.tag}"
+        return found
 
     return tag
+
+
+def flair_entities(train: Part, valid: Part, passes: int) -> Tag:
+    """The same with a CRF over BIOES."""
+    return flair_tagger(train, valid, passes, spans=True)
 
 
 def udpipe(train: Part, valid: Part, passes: int) -> Tag:
@@ -168,26 +196,21 @@ def udpipe(train: Part, valid: Part, passes: int) -> Tag:
     return tag
 
 
-def share_right(right: list[list[str]], found: list[list[str]]) -> float:
-    pairs = [(a, b) for x, y in zip(right, found, strict=True) for a, b in zip(x, y, strict=True)]
-    return sum(a == b for a, b in pairs) / len(pairs)
+def worth(right: list[list[str]], found: list[list[str]], *, spans: bool) -> float:
+    """Span F1, or accuracy."""
+    return Answers("", "", right, found, spans).figure
 
 
 Train = Callable[[Part, Part, int], Tag]
-RIVALS: dict[str, tuple[str, int, Train]] = {
+Rivals = dict[str, tuple[str, int, Any]]  # the package to import, passes, what trains
+TAG_RIVALS: Rivals = {
     "scikit-learn": ("sklearn", 20, scikit_learn),
     "spaCy": ("spacy", 8, spacy_tagger),
     "UDPipe 1": ("ufal.udpipe", 2, udpipe),
     "flair": ("flair", 2, flair_tagger),
-}  # the package to import, passes, what trains
-
-
-def installed() -> list[str]:
-    """Those that can be imported."""
-    found = []
-    for name, (module, _, _) in RIVALS.items():
-        try:
-            found += [name] if find_spec(module) is not None else []
-        except ModuleNotFoundError:  # the package around it
-            continue
-    return found
+}
+SPAN_RIVALS: Rivals = {
+    "scikit-learn": ("sklearn", 20, scikit_learn),
+    "spaCy": ("spacy", 8, spacy_entities),
+    "flair": ("flair", 2, flair_entities),
+}

@@ -2,8 +2,8 @@
 
     python benchmarks/labels.py [--seeds 3] [SET...]     needs CHEKHOV_DATA
     python benchmarks/labels.py --lm DIR --lm-backward DIR SET...     taggers, with states of one's own language models
-    python benchmarks/labels.py --speed                  words per CPU second on EWT dev, cold caches
-    python benchmarks/labels.py --rivals [--passes spaCy=8,flair=2] [pos/SET...]    beside other libraries, a table
+    python benchmarks/labels.py --speed                  the tagger of EWT, dev alone: words tagged a CPU second
+    python benchmarks/labels.py --rivals [--passes spaCy=8,flair=2] [SET...]    beside other libraries, a table each
 
 The configuration is that of the class's defaults, the same for every set of a kind. It was chosen on dev parts; a test
 part is read after training, once a seed. Settings given with --set are an experiment and get dev figures only. The
@@ -17,18 +17,17 @@ import json
 import os
 import statistics
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from label_rivals import RIVALS, installed, scikit_learn
+from label_rivals import TAG_RIVALS, scikit_learn
+from label_tables import compare, write_table
 from machine import machine
 
 from chekhov.evaluation.labelling import span_counts, span_interval, wilson_interval
-from chekhov.evaluation.paired_labels import mcnemar
 from chekhov.labels.columns import read_columns
 from chekhov.labels.conllu import read_conllu
 from chekhov.labels.rows import read_tsv
@@ -60,6 +59,7 @@ def tag_once(name: str, seed: int, settings: dict[str, Any], parts: list[str]) -
     started = time.process_time()
     tagger = Tagger(seed=seed, **settings).fit(*read(name, "train"), valid=read(name, "dev"))
     result: dict[str, Any] = {"cpu": time.process_time() - started}
+    result["speed"] = speed(tagger, read(name, "dev")[0])
     for part in parts:
         words, tags = read(name, part)
         figures = evaluate_tagger(tagger, words, [tags])[0]
@@ -90,6 +90,8 @@ def report(name: str, label: str, runs: list[dict[str, Any]], parts: list[str]) 
         low, high = np.mean([run[f"{part} interval"] for run in runs], axis=0)
         more = [f"{key} {statistics.mean(run[f'{part} {key}'] for run in runs):.2f}"
                 for key in ("unknown", "macro-F1", "ECE") if f"{part} {key}" in runs[0]]  # fmt: skip
+        if "speed" in runs[0]:
+            more.append(f"{statistics.mean(run['speed'] for run in runs):,.0f} words of dev tagged a CPU second")
         target = f", target {TARGETS[name]}" if part == "test" else ""
         cpu = statistics.mean(run["cpu"] for run in runs)
         print(
@@ -102,7 +104,7 @@ def report(name: str, label: str, runs: list[dict[str, Any]], parts: list[str]) 
 def rival_logistic(name: str, parts: list[str]) -> None:
     """scikit-learn's tagger on the same parts."""
     started = time.process_time()
-    tag = scikit_learn(read(name, "train"), read(name, "dev"), RIVALS["scikit-learn"][1])
+    tag = scikit_learn(read(name, "train"), read(name, "dev"), TAG_RIVALS["scikit-learn"][1])
     run: dict[str, Any] = {"cpu": time.process_time() - started}
     for part in parts:
         words, tags = read(name, part)
@@ -121,76 +123,15 @@ def right_words(tags: list[Any], found: list[Any]) -> list[bool]:
     return [a == b for x, y in zip(tags, found, strict=True) for a, b in zip(x, y, strict=True)]
 
 
-def compare(name: str, passes: dict[str, int], repeats: int = 5) -> str:
-    """A Markdown table: chekhov's tagger and every rival that is installed, on the same parts, one after the other.
-
-    One seed each. Speed is that of tagging the dev part from lists of words, what a library makes of them included, in
-    turns.
-    """
-    train, dev, test = (read(name, part) for part in ("train", "dev", "test"))
-    taggers: dict[str, Any] = {}
-    rows: dict[str, list[str]] = {}
-    right: dict[str, list[bool]] = {}
-    for system in ["chekhov", *installed()]:
-        started = time.process_time()
-        if system == "chekhov":
-            own = Tagger(seed=0).fit(*train, valid=dev)
-            taggers[system], count = own.predict, own._settings_for(len(train[0]))["epochs"]
-        else:
-            count = passes.get(system, RIVALS[system][1])
-            taggers[system] = RIVALS[system][2](train, dev, count)
-        cpu = time.process_time() - started
-        shares = []
-        for words, tags in (dev, test):
-            right[system] = right_words(tags, taggers[system](words))
-            shares.append(100 * sum(right[system]) / len(right[system]))
-        low, high = wilson_interval(sum(right[system]), len(right[system]))
-        p = "" if system == "chekhov" else f"{mcnemar(right['chekhov'], right[system]).p_value:.1g}"
-        interval = f"{shares[1]:.2f} ({100 * low:.2f} to {100 * high:.2f})"
-        rows[system] = [system, f"{count}", f"{shares[0]:.2f}", interval, p, f"{cpu:.0f}"]
-        print(" | ".join(rows[system]), flush=True)
-    seconds: dict[str, list[float]] = {system: [] for system in taggers}
-    for _ in range(repeats):
-        for system, tag in taggers.items():
-            begun = time.process_time()
-            tag(dev[0])
-            seconds[system].append(time.process_time() - begun)
-    total = sum(map(len, dev[0]))
-    lines = [f"| {' | '.join([*rows[s], f'{total / statistics.median(seconds[s]):,.0f}'])} |" for s in taggers]
-    versions = ", ".join(f"{s} {version(PACKAGES[s])}" for s in taggers if s in PACKAGES)
-    return "\n".join([HEAD, *lines, "", f"Measured on {machine()}, one thread; {versions}."])
-
-
-HEAD = """| system | passes | dev | test (95 %) | p | training, CPU-seconds | tagging, words a CPU-second |
-|---|---|---|---|---|---|---|"""
-PACKAGES = {"scikit-learn": "scikit-learn", "spaCy": "spacy", "UDPipe 1": "ufal.udpipe", "flair": "flair"}
-
-
-def write_table(table: str, name: str, page: Path) -> None:
-    """Between its marks; after the last table, if it has none yet."""
-    begin, end = f"<!-- rivals:{name} -->\n", "\n<!-- /rivals -->"
-    before, found, rest = page.read_text("utf-8").partition(begin)
-    if not found:
-        before, mark, rest = before.rpartition(end)
-        before, rest = before + mark + "\n\n", end + rest
-    page.write_text(before + begin + table + end + rest.partition(end)[2], "utf-8")
-
-
-def speed(repeats: int = 5) -> None:
-    """The weights of the accuracy row's configuration, features and decoding included, every word type new."""
-    words, _ = read("pos/en_ewt", "dev")
-    train, tags = read("pos/en_ewt", "train")
-    started = time.process_time()
-    tagger = Tagger(epochs=1).fit(train, tags, valid=read("pos/en_ewt", "dev"))
-    seconds = time.process_time() - started
-    tagger.predict(words[:5])  # kernels are compiled; no word is remembered between calls
-    count, times = sum(map(len, words)), []
+def speed(tagger: Tagger, words: list[Any], repeats: int = 5) -> float:
+    """Words per CPU second, features and decoding included; no word is remembered between calls."""
+    tagger.predict(words[:5])  # kernels are compiled
+    times = []
     for _ in range(repeats):
         begun = time.process_time()
         tagger.predict(words)
         times.append(time.process_time() - begun)
-    print(f"tagging: {count / statistics.median(times):,.0f} words per CPU second, median of {repeats}")
-    print(f"training: {sum(map(len, train)) / seconds:,.0f} words per CPU second, validations included")
+    return sum(map(len, words)) / statistics.median(times)
 
 
 def main() -> None:
@@ -213,12 +154,12 @@ def main() -> None:
 
     torch.set_num_threads(1)
     if given.speed:
-        speed()
+        report("pos/en_ewt", "Tagger", [tag_once("pos/en_ewt", 0, {}, ["dev"])], ["dev"])
         return
     if given.rivals:
         passes = {name: int(count) for name, count in (each.split("=") for each in given.passes.split(",") if each)}
-        for name in ["pos/en_ewt"] if given.sets == list(TARGETS) else given.sets:
-            table = compare(name, passes)
+        for name in given.sets:
+            table = compare(name, *(read(name, part) for part in ("train", "dev", "test")), passes)
             print(table)
             write_table(table, name, Path(__file__).resolve().parent.parent / "docs" / "labels.md")
         return

@@ -1,4 +1,4 @@
-"""Text to a loadable 5-gram table, and scoring, beside KenLM: interleaved runs, printed as ratios (above 1: ours).
+"""Text to a loadable 5-gram table or to ARPA, and scoring, beside KenLM: interleaved runs, as ratios (above 1: ours).
 
     KENLM_BIN=.../bin python benchmarks/ngram.py PROSE.txt HELD_OUT.txt --runs 5
     python benchmarks/ngram.py --load FOLDER...
@@ -11,6 +11,7 @@ KENLM_BIN is the folder of lmplz, build_binary and query; both texts are tokens 
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import shutil
 import statistics
@@ -41,6 +42,11 @@ class Cost:
         self.wall = time.monotonic() - started
         self.cpu = after.children_user + after.children_system - before.children_user - before.children_system
 
+    def __add__(self, other: Cost) -> Cost:
+        both = copy.copy(self)
+        both.wall, both.cpu, both.peak = self.wall + other.wall, self.cpu + other.cpu, max(self.peak, other.peak)
+        return both
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -63,19 +69,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         arpa, binary, ours = f"{folder}/m.arpa", f"{folder}/m.bin", f"{folder}/m"
         estimate = [str(binaries / "lmplz"), "-o", options.order, "--text", str(options.prose), "--arpa", arpa]
-        peers = {
-            "-S 4G": [[*estimate, "-S", "4G", "-T", folder], [str(binaries / "build_binary"), arpa, binary]],
-            "-S 1G": [[*estimate, "-S", "1G", "-T", folder], [str(binaries / "build_binary"), arpa, binary]],
-        }
+        peers = {memory: [*estimate, "-S", memory, "-T", folder] for memory in ("4G", "1G")}
         train = [chekhov, "train", "ngram", str(options.prose), "-o", ours, "--order", options.order, "-q"]
         train += ["--tokens", "whitespace", "--split", "none", "--overwrite"]
-        own = {"in memory": [train], "--memory 128M": [[*train, "--memory", "128M"]]}
-        Cost(train)  # compiles the kernels
+        own = {"in memory": train, "--memory 128M": [*train, "--memory", "128M"]}
+        to_arpa = [chekhov, "train", "ngram", str(options.prose), "--arpa", f"{folder}/ours.arpa"]
+        to_arpa += ["--order", options.order, "-q", "--tokens", "whitespace", "--split", "none"]
+        Cost(train, to_arpa)  # compiles the kernels
         costs: dict[str, list[Cost]] = {}
+        arpa_costs: dict[str, list[Cost]] = {}
         for _ in range(options.runs):
-            for name, commands in {**{f"lmplz {k}": v for k, v in peers.items()}, **own}.items():
-                costs.setdefault(name, []).append(Cost(*commands))
+            for memory, command in peers.items():
+                estimated = Cost(command)
+                arpa_costs.setdefault(f"lmplz -S {memory}", []).append(estimated)
+                built = estimated + Cost([str(binaries / "build_binary"), arpa, binary])
+                costs.setdefault(f"lmplz -S {memory}", []).append(built)
+            for name, command in own.items():
+                costs.setdefault(name, []).append(Cost(command))
+            arpa_costs.setdefault("--arpa", []).append(Cost(to_arpa))
         show("text to table", costs, "lmplz -S 4G")
+        show("text to ARPA", arpa_costs, "lmplz -S 4G")
         scoring: dict[str, list[Cost]] = {}
         program = f"import sys; sys.argv = ['chekhov', 'evaluate', {ours!r}, '--text', {str(options.held_out)!r}]"
         program += "; from chekhov.cli.main import main; main()"

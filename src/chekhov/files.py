@@ -48,8 +48,11 @@ def write_file(path: Path, data: bytes) -> None:
     commit(temporary, path)
 
 
-def write_temporary(path: Path, blocks: Iterable[bytes | memoryview]) -> tuple[Path, StoredFile]:
-    """The blocks in a file beside ``path``, fsynced, under a name that `sweep` knows; its size and digest."""
+def write_temporary(
+    path: Path, blocks: Iterable[bytes | memoryview], *, digested: bool = True
+) -> tuple[Path, StoredFile]:
+    """The blocks in a file beside ``path``, fsynced, under a name that `sweep` knows; its size and, if ``digested``,
+    its digest."""
     try:
         handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
     except OSError as error:
@@ -59,7 +62,8 @@ def write_temporary(path: Path, blocks: Iterable[bytes | memoryview]) -> tuple[P
         with os.fdopen(handle, "wb") as file:
             for block in blocks:
                 file.write(block)
-                hasher.update(block)
+                if digested:
+                    hasher.update(block)
                 size += len(block)
             file.flush()
             os.fsync(file.fileno())

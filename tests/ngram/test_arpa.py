@@ -77,7 +77,7 @@ def test_a_trained_model_is_the_same_after_a_round_trip(
     ids[-1] = EOS
     model = train_ngram(ids, order=order, vocab_size=23)
     path = tmp_path_factory.mktemp("arpa") / "m.arpa"
-    words = ["<unk>", "<s>", "</s>", *(f"w{i}" for i in range(20))]
+    words = ["<unk>", "<s>", "</s>", *(f"{'ж' * i}{i}" for i in range(20))]  # up to 40 bytes
     write_arpa(model.table, words, path)
     read_words, table = read_arpa(path)
     assert read_words == words

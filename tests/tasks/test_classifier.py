@@ -16,8 +16,10 @@ from calling import call, refused
 from chekhov.errors import ChekhovError, TextError
 from chekhov.labels.rows import read_jsonl, read_tsv
 from chekhov.recurrent.classifier_net import POOLINGS, ClassifierNet, Pool
+from chekhov.recurrent.tagger_net import gather_rows
 from chekhov.recurrent.word_encoder import Rows
 from chekhov.tasks.classifier import Classifier
+from chekhov.tasks.label_values import words_of
 from chekhov.tasks.tagger import Tagger
 
 SIZES: dict[str, Any] = {
@@ -32,6 +34,20 @@ LABELS = ["good", "bad"] * (len(WORDS) * 6)
 @pytest.mark.parametrize("pooling", [*POOLINGS, "max+mean"])
 def test_every_pooling_learns(pooling: str) -> None:
     assert Classifier(**SMALL, pooling=pooling).fit(TEXTS, LABELS).score(TEXTS, LABELS) == 1.0
+
+
+def test_scores_are_those_of_the_net() -> None:
+    classifier = Classifier(**{**SIZES, "nets": 3, "epochs": 1}).fit(TEXTS, LABELS)
+    rows, _ = gather_rows(classifier.inputs.number(words_of(TEXTS)), np.arange(len(TEXTS)))
+    with torch.inference_mode():
+        np.testing.assert_allclose(classifier._scores(TEXTS), classifier.net(rows), atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["net", "bag"])
+def test_texts_without_a_word(model: str) -> None:
+    classifier = Classifier(**{**SMALL, "epochs": 1}, model=model).fit(TEXTS, LABELS)
+    alone = classifier.predict_proba(["", " "])
+    np.testing.assert_array_equal(alone, classifier.predict_proba(["", *TEXTS, " "])[[0, -1]])
 
 
 @pytest.mark.parametrize("kind", POOLINGS)

@@ -19,7 +19,9 @@ from typing import Any
 import llvmlite.ir
 import numba
 from numba.core import cgutils, types
+from numba.core.caching import FunctionCache
 from numba.core.codegen import get_host_cpu_features
+from numba.core.runtime import rtsys
 from numba.extending import intrinsic
 from platformdirs import user_cache_path
 
@@ -70,15 +72,32 @@ elif "amx-bf16" in target_features() and (wanted() == "avx512" or not tiles_perm
     numba.config.CPU_FEATURES = fewer + ",-amx-tile,-amx-bf16,-amx-int8"  # type: ignore[attr-defined]
 
 
+class Compiled(FunctionCache):
+    """Numba's cache, but a kernel that is in it is loaded without all that Numba can compile of NumPy, and SciPy's
+    BLAS, which takes three tenths of a second. A kernel that is not there gets it all from the compiler."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+
+def cached(kernel: Any) -> Kernel:
+    """With `Compiled` for its cache, where there is one (not with NUMBA_DISABLE_JIT) and Numba still has that part."""
+    if isinstance(getattr(kernel, "_cache", None), FunctionCache) and hasattr(FunctionCache, "_load_overload"):
+        kernel._cache = Compiled(kernel.py_func)
+    return kernel
+
+
 def kernel(function: Kernel) -> Kernel:
     """Compile for the types of its first call. It holds no lock (threads run side by side) and checks no bound: the
     caller sees to it that every index is inside."""
-    return numba.njit(function, nogil=True, cache=True, error_model="numpy")
+    return cached(numba.njit(function, nogil=True, cache=True, error_model="numpy"))
 
 
 def brief(function: Kernel) -> Kernel:
     """A kernel that keeps the interpreter's lock: it takes less time than to let go of it."""
-    return numba.njit(function, cache=True, error_model="numpy")
+    return cached(numba.njit(function, cache=True, error_model="numpy"))
 
 
 def inlined(function: Kernel) -> Kernel:

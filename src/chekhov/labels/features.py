@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +36,11 @@ def affixes(words: Sequence[str]) -> NDArray[np.int32]:
     out = np.empty((len(words), AFFIX_FEATURES), np.int32)
     lower, lower_begins = _codes([word.lower() for word in words])
     raw, raw_begins = _codes(words)
-    kinds, inverse = np.unique(raw, return_inverse=True)
-    classes = np.fromiter((class_of(chr(code)) for code in kinds), np.uint8, len(kinds))[inverse]
-    hash_features(lower, lower_begins, classes, raw_begins, BUCKETS, PREFIXES, SUFFIXES, out)
+    classes = np.zeros(int(raw.max(initial=0)) + 1, np.uint8)
+    classes[raw] = 1
+    for code in np.flatnonzero(classes).tolist():
+        classes[code] = class_of(chr(code))
+    hash_features(lower, lower_begins, classes[raw], raw_begins, BUCKETS, PREFIXES, SUFFIXES, out)
     return out
 
 
@@ -97,13 +100,12 @@ def number_words(
 
     ``vector_rows``: of the words that have a vector, as they are written or else in lower case; 0 has none.
     """
-    types: dict[str, int] = {}
     begins = np.zeros(len(sentences) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, sentences), np.int64, len(sentences)), out=begins[1:])
-    found = (types.setdefault(word, len(types)) for sentence in sentences for word in sentence)
-    tokens = np.fromiter(found, np.int64, int(begins[-1]))
-    words = list(types)
-    columns = [np.fromiter((numbers.get(word.lower(), UNKNOWN) for word in types), np.int64, len(types))[:, None]]
+    words = list(dict.fromkeys(chain.from_iterable(sentences)))
+    types = dict(zip(words, range(len(words))))
+    tokens = np.fromiter(map(types.__getitem__, chain.from_iterable(sentences)), np.int64, int(begins[-1]))
+    columns = [np.fromiter((numbers.get(word.lower(), UNKNOWN) for word in words), np.int64, len(words))[:, None]]
     if vector_rows is not None:
         rows = (vector_rows.get(word) or vector_rows.get(word.lower(), UNKNOWN) for word in words)
         columns.append(np.fromiter(rows, np.int64, len(words))[:, None])

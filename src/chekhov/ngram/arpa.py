@@ -13,6 +13,7 @@ import gzip
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,15 @@ from numpy.typing import NDArray
 
 from chekhov.errors import ModelError
 from chekhov.files import commit, write_temporary
+from chekhov.kernels.threads import available, in_threads
 from chekhov.ngram.assembly import MEND, assemble
-from chekhov.ngram.table import Table
+from chekhov.ngram.table import FIRST, Ints, Table
 from chekhov.text.files import read_bytes
 from chekhov.tokens.vocabulary import RESERVED
 from chekhov.types import BOS, EOS, UNK
 
 BLOCK = 4 << 20
+ENTRIES = 1 << 15  # that are written at once
 MOST_ORDERS = 16
 COUNT = re.compile(rb"ngram[ \t]+(\d{1,2})[ \t]*=[ \t]*(\d{1,12})[ \t]*\r?")
 SECTION = re.compile(rb"\\(\d{1,2})-grams:[ \t]*\r?")
@@ -54,10 +57,11 @@ def write_arpa(table: Table, words: Sequence[str], path: Path) -> None:
     blocks = arpa_blocks(table, words)
     if path.name.endswith(".gz"):
         blocks = packed(blocks)
-    commit(write_temporary(path, blocks)[0], path)
+    commit(write_temporary(path, blocks, digested=False)[0], path)
 
 
-def arpa_blocks(table: Table, words: Sequence[str]) -> Iterator[bytes | memoryview]:
+def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) -> Iterator[bytes | memoryview]:
+    """The file piece by piece, each to be used before the next is asked for: they are written over."""
     from chekhov.ngram import arpa_kernels
 
     counts = "".join(f"ngram {n}={count}\n" for n, count in enumerate(table.sizes(), start=1))
@@ -65,20 +69,47 @@ def arpa_blocks(table: Table, words: Sequence[str]) -> Iterator[bytes | memoryvi
     spelt = [word.encode() for word in words]
     spellings = np.frombuffer(b"".join([*spelt, bytes(8)]), np.uint8)
     word_starts = np.concatenate([[0], np.cumsum([len(word) for word in spelt])])
-    out = np.empty(BLOCK + 1024 + table.order * (1 + max(map(len, spelt))), np.uint8)
+    sizes, records = np.empty(len(spelt), np.uint8), np.empty(len(spelt) * arpa_kernels.RECORD, np.uint8)
+    arpa_kernels.fill_records(spellings, word_starts, sizes, records)
+    most = 2 * arpa_kernels.WIDEST + arpa_kernels.RECORD + table.order * (8 + max(map(len, spelt)))
+    threads = available() if threads is None else threads
+    rooms = [np.empty(BLOCK + most, np.uint8) for _ in range(threads)]
+
+    def lines(piece: tuple[int, int, int], depth: int, contexts: Ints, deeper: Ints) -> list[bytes | memoryview]:
+        """Of some nodes; what does not fit into the room of this piece is copied out of it."""
+        number, node, last = piece
+        out, entry, blocks = rooms[number % threads], 0, []  # type: NDArray[np.uint8], int, list[bytes | memoryview]
+        while True:
+            node, entry, size = arpa_kernels.write_lines(
+                table.arrays, table.starts, depth, contexts, deeper, (sizes, records, spellings, word_starts), node,
+                last, entry, most, out,
+            )  # fmt: skip
+            if node == last:
+                return [*blocks, out[:size].data]
+            blocks.append(out[:size].tobytes())
+
     depths = [*np.diff(table.starts).tolist(), 0]
     contexts = np.empty((1, 0), np.int32)
     for depth in range(table.order):
         yield f"\n\\{depth + 1}-grams:\n".encode()
         deeper = np.empty((depths[depth + 1], depth + 1), np.int32)
-        node, entry = int(table.starts[depth]), 0
-        while node < table.starts[depth + 1]:
-            node, entry, size = arpa_kernels.write_lines(
-                table.arrays, table.starts, depth, contexts, deeper, spellings, word_starts, node, entry, out
-            )
-            yield out[:size].data
+        write = partial(lines, depth=depth, contexts=contexts, deeper=deeper)
+        for blocks in in_threads(write, pieces(table, depth), threads):
+            yield from blocks
         contexts = deeper
     yield b"\n\\end\\\n"
+
+
+def pieces(table: Table, depth: int) -> Iterator[tuple[int, int, int]]:
+    """Numbers, first and last nodes of the pieces of a depth, some `ENTRIES` each."""
+    node, last, number = int(table.starts[depth]), int(table.starts[depth + 1]), 0
+    firsts = table.nodes[node : last + 1, FIRST]
+    begin = node
+    while node < last:
+        wanted = min(int(firsts[node - begin]) + ENTRIES, int(firsts[-1]))
+        end = begin + max(int(np.searchsorted(firsts, np.int32(wanted), side="right")) - 1, node + 1 - begin)
+        yield number, node, min(end, last)
+        node, number = min(end, last), number + 1
 
 
 def packed(blocks: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:

@@ -3,46 +3,69 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from chekhov.kernels.jit import inlined, kernel, load_64, prefetch, store_64
+from chekhov.kernels.jit import bits_of, highest_one, inlined, kernel, load_64, prefetch, store_64
 from chekhov.ngram.table_kernels import bounds
 from chekhov.types import BOS
 
 TAB, NEWLINE, BLANK, MINUS, POINT, ZERO = 9, 10, 32, 45, 46, 48
-WIDEST = 32  # bytes that a number takes at most
+WIDEST = 40  # bytes that are written of a number at most
 LEAST = np.float32(-99.0)  # ARPA's way to write the logarithm of 0
 UNITS = 10 ** np.arange(19)
 SCALES = 10.0 ** np.arange(26)
-PAIRS = np.frombuffer("".join(f"{number:02}" for number in range(100)).encode(), np.uint8)
+ZEROS = np.uint64(0x3030303030303030)
+RECORD = 32  # bytes
 NOTHING = -1
-AHEAD = 16  # rows whose memory is asked for before their turn
+AHEAD, NODES_AHEAD = 16, 4  # rows whose memory is asked for before their turn
 GOOD, NOT_A_NUMBER, POSITIVE, UNKNOWN_WORD, TOO_FEW, TOO_MANY, END = 0, 1, 2, 3, 4, 5, 6
+
+
+def decimals_of_sizes() -> NDArray[np.int64]:
+    """(160,): with how many decimals a float32 of 2^-k and more, but below 2^(1-k), is read back whatever it is."""
+    decimals, unit, apart = [7], 1e-7, 2.0**-23  # floats from 1 on lie ``apart``
+    for _ in range(159):
+        apart *= 0.5
+        more = unit > apart and decimals[-1] < 25
+        unit = 0.1 * unit if more else unit
+        decimals.append(decimals[-1] + more)
+    return np.array(decimals)
+
+
+DECIMALS = decimals_of_sizes()
 
 
 @inlined
 def put_number(out, at, x):
-    """Write a float32 that is 0 or less, with the fewest decimals that any one of its size needs to be read back."""
+    """Write a float32 that is 0 or less, with the fewest decimals that any one of its size needs to be read back.
+
+    Zeros behind are left out. Eight bytes are written where there are fewer.
+    """
     if x == 0.0:
         out[at] = ZERO
         return at + 1
     size = np.float64(-x)
     out[at] = MINUS
     at += 1
-    decimals, unit, least, apart = 7, 1e-7, 1.0, 2.0**-23  # floats from ``least`` on lie ``apart``
-    while size < least and decimals < 25:
-        least, apart = 0.5 * least, 0.5 * apart
-        if unit > apart:
-            decimals, unit = decimals + 1, 0.1 * unit
+    decimals = DECIMALS[max(0, 1023 - (bits_of(size) >> 52))]
     digits = np.int64(size * SCALES[decimals] + 0.5)
+    if decimals <= 8:
+        whole = np.int64(size)
+        rest = digits - whole * UNITS[decimals]
+        if rest == UNITS[decimals]:
+            whole, rest = whole + 1, 0
+        at = put_whole(out, at, whole)
+        eight = eight_digits(rest * UNITS[8 - decimals])
+        if eight != 0:
+            out[at] = POINT
+            store_64(out, at + 1, eight | ZEROS)
+            at += 2 + (highest_one(eight) >> 3)
+        return at
     while digits % 10 == 0 and decimals > 0:
         digits //= 10
         decimals -= 1
     whole = digits // UNITS[decimals] if decimals < len(UNITS) else 0
-    if whole < 10:
-        out[at] = ZERO + whole
-        at += 1
-    else:
-        at = put_digits(out, at, whole, 2 if whole < 100 else 3 + (whole >= 1000))
+    at = put_whole(out, at, whole)
     if decimals > 0:
         out[at] = POINT
         at = put_digits(out, at + 1, digits - whole * UNITS[decimals] if decimals < len(UNITS) else digits, decimals)
@@ -50,64 +73,110 @@ def put_number(out, at, x):
 
 
 @inlined
+def eight_digits(number):
+    """The digits of a number below 10^8, a byte each, the first lowest: halves, quarters and eighths side by side."""
+    high = number // 10000
+    fours = np.uint64(high | (number - 10000 * high) << 32)
+    high_pairs = (fours * np.uint64(10486)) >> np.uint64(20) & np.uint64(0x0000007F0000007F)
+    pairs = high_pairs | (fours - np.uint64(100) * high_pairs) << np.uint64(16)
+    tens = (pairs * np.uint64(103)) >> np.uint64(10) & np.uint64(0x000F000F000F000F)
+    return tens | (pairs - np.uint64(10) * tens) << np.uint64(8)
+
+
+@inlined
+def put_whole(out, at, number):
+    if number < 10:
+        out[at] = ZERO + number
+        return at + 1
+    return put_digits(out, at, number, 2 if number < 100 else 3 + (number >= 1000))
+
+
+@inlined
 def put_digits(out, at, number, width):
-    """The last ``width`` digits of a number, two at a time: the place behind them."""
+    """The last ``width`` digits of a number: the place behind them."""
     place = at + width
-    while place - at >= 2:
-        rest = number // 100
-        pair = 2 * (number - 100 * rest)
-        out[place - 1], out[place - 2] = PAIRS[pair + 1], PAIRS[pair]
-        number, place = rest, place - 2
-    if place > at:
-        out[at] = ZERO + number % 10
+    while place > at:
+        place -= 1
+        rest = number // 10
+        out[place], number = ZERO + number - 10 * rest, rest
     return at + width
 
 
 @inlined
-def put_word(out, at, spellings, begin, end):
-    """spellings[begin:end], eight bytes at a time, so that some more are written: the place behind them."""
+def copy(out, at, text, begin, end):
+    """text[begin:end], eight bytes at a time, so that some more are written: the place behind them."""
     i = begin
     while i < end:
-        store_64(out, at + i - begin, load_64(spellings, i))
+        store_64(out, at + i - begin, load_64(text, i))
         i += 8
     return at + end - begin
 
 
+@inlined
+def put_word(out, at, words, word):
+    """A word and a blank; of a short one, all of its record is written. The place behind them."""
+    sizes, records, spellings, starts = words
+    size = np.int64(sizes[word])
+    if size > 0:
+        first = RECORD * np.int64(word)
+        for i in range(0, RECORD, 8):
+            store_64(out, at + i, load_64(records, first + i))
+        return at + size
+    at = copy(out, at, spellings, starts[word], starts[word + 1])
+    out[at] = BLANK
+    return at + 1
+
+
 @kernel
-def write_lines(table, starts, depth, contexts, deeper, spellings, word_starts, node, entry, out):
+def fill_records(spellings, starts, sizes, records):
+    """records (RECORD V,): the spelling of each word and a blank; sizes (V,): their bytes, 0 where they do not fit."""
+    for word in range(len(sizes)):
+        size = starts[word + 1] - starts[word] + 1
+        sizes[word] = size if size <= RECORD else 0
+        if size <= RECORD:
+            for i in range(size - 1):
+                records[RECORD * word + i] = spellings[starts[word] + i]
+            records[RECORD * word + size - 1] = BLANK
+
+
+@kernel
+def write_lines(table, starts, depth, contexts, deeper, words, node, last_node, entry, most, out):
     """Lines ``p TAB w1 w2 ... [TAB back-off]`` of n-grams of order depth + 1, as many as there is room for.
 
-    They are those of ``node``, from ``entry`` on, and of the nodes behind it. contexts (M, depth): the words of the
-    nodes of this depth; deeper (.., depth + 1): those of the next, which it fills. Word k is spelt
-    spellings[word_starts[k] : word_starts[k + 1]], and eight bytes lie behind the last. Returns (node, entry, bytes).
+    They are those of ``node``, from ``entry`` on, and of the nodes behind it up to ``last_node``. contexts (M, depth):
+    the words of the nodes of this depth; deeper (.., depth + 1): those of the next, which it fills. words: sizes
+    and records (see `fill_records`); spellings, where eight bytes lie behind the last; and where each of these begins.
+    ``most``: bytes that a line may take. Returns (node, entry, bytes).
     """
     nodes, node_floats, entries, entry_floats, _ = table
     first, last, highest, at = starts[depth], starts[depth + 1], depth + 2 == len(starts), 0
-    most = 2 * WIDEST + 16
-    while node < last:
+    records = words[1]
+    while node < last_node:
         low, high = bounds(nodes, entries, node)
-        before = 1  # bytes of the context
-        for k in range(depth):
-            before += word_starts[contexts[node - first, k] + 1] - word_starts[contexts[node - first, k]] + 1
         entry = max(entry, low)
+        if node + NODES_AHEAD < last_node:  # what is written soon lies anywhere
+            for k in range(depth):
+                prefetch(records, RECORD * np.int64(contexts[node + NODES_AHEAD - first, k]))
+        begin, end = 0, 0  # where in ``out`` the context of this node stands
         while entry < high:
-            word = entries[entry, 0]
-            if at + before + word_starts[word + 1] - word_starts[word] + most > len(out):
+            if at + most > len(out):
                 return node, entry, at
+            word, later = entries[entry, 0], min(entry + AHEAD, len(entries) - 1)
+            prefetch(records, RECORD * np.int64(entries[later, 0]))
             log10_p = max(entry_floats[entry, 1], LEAST)
             at = put_number(out, at, log10_p if depth > 0 or word != BOS else np.float32(0.0))  # KenLM's way
             out[at] = TAB
             at += 1
-            for k in range(depth):
-                context_word = contexts[node - first, k]
-                at = put_word(out, at, spellings, word_starts[context_word], word_starts[context_word + 1])
-                out[at] = BLANK
-                at += 1
-            at = put_word(out, at, spellings, word_starts[word], word_starts[word + 1])
+            if end > begin:
+                at = copy(out, at, out, begin, end)
+            else:
+                begin = at
+                for k in range(depth):
+                    at = put_word(out, at, words, contexts[node - first, k])
+                end = at
+            at = put_word(out, at, words, word)
             child = entries[entry, 2] if depth > 0 else 1 + word
-            later = np.int64(
-                entries[min(entry + AHEAD, len(entries) - 1), 2]
-            )  # nodes lie anywhere: ask for one in time
+            later = np.int64(entries[later, 2])
             if not highest and last <= later < starts[depth + 2]:
                 prefetch(nodes, (later, np.int64(1)))
                 prefetch(deeper, (later - last, np.int64(0)))
@@ -116,10 +185,9 @@ def write_lines(table, starts, depth, contexts, deeper, spellings, word_starts, 
                     deeper[child - last, k] = contexts[node - first, k]
                 deeper[child - last, depth] = word
                 if node_floats[child, 1] != 0.0:
-                    out[at] = TAB
-                    at = put_number(out, at + 1, max(node_floats[child, 1], LEAST))
-            out[at] = NEWLINE
-            at += 1
+                    out[at - 1] = TAB
+                    at = put_number(out, at, max(node_floats[child, 1], LEAST)) + 1
+            out[at - 1] = NEWLINE
             entry += 1
         node += 1
     return node, entry, at

@@ -83,7 +83,7 @@ def build_table(
     store.put("nodes", 0, np.zeros((1, 3), np.int32))
     store.put("nodes", sizes[1], np.array([[sizes[2], 0, 0]], np.int32))
     if parts:
-        children = np.zeros((order, V), np.int64)  # the next node of depth d + 1 that ends in w
+        children = np.zeros((order, V), np.int32)  # the next node of depth d + 1 that ends in w
         before = starts[:-1].copy()
         for part in parts:
             children[1:-1, part.first_word : part.last_word] = before[2:, None] + part.offsets[2:]
@@ -91,7 +91,7 @@ def build_table(
         next_node, next_entry = starts[:-1].copy(), entry_starts[:-1].copy()
         next_node[0], next_entry[0] = 1, V
 
-        def places() -> Iterator[tuple[Counts, Sizes, Sizes, Sizes]]:
+        def places() -> Iterator[tuple[Counts, Sizes, Sizes, Ints]]:
             """Each part, and where its nodes, its entries and their children go on: what the parts before it leave."""
             for part in parts:
                 loaded = part.load()
@@ -100,7 +100,7 @@ def build_table(
                 next_entry[:] += part.filled
                 smoothing_kernels.add_children(loaded.words, loaded.room, loaded.filled, children)
 
-        def estimate(place: tuple[Counts, Sizes, Sizes, Sizes]) -> None:
+        def estimate(place: tuple[Counts, Sizes, Sizes, Ints]) -> None:
             estimate_part(place[0], unigrams, rule, numbers, *place[1:], store)
 
         for done, _ in enumerate(in_threads(estimate, places(), threads), start=1):
@@ -126,26 +126,22 @@ def estimate_part(
     numbers: NDArray[np.float64],
     next_node: Sizes,
     next_entry: Sizes,
-    children: Sizes,
+    children: Ints,
     store: MemoryStore | FileStore,
 ) -> None:
     """Estimate a part and put it away; next_node and next_entry (order,): where each depth goes on in the table."""
     from chekhov.ngram import smoothing_kernels, table_kernels
 
-    D, V = part.depth, len(unigrams)
-    of_word = np.empty((V, 2 * D))
-    child_of_word = of_word.view(np.int64)
-    of_word[:, 0], child_of_word[:, D + 1 :] = unigrams, children[1:D].T
-    child_of_word[:, D] = np.where(np.arange(V) == EOS, 1 + BOS, 1 + np.arange(V))
-    for nodes, entries in handfuls(part):
-        node_sizes, entry_sizes = (np.diff(bounds, axis=0)[0] for bounds in (nodes, entries))
+    D, V, each = part.depth, len(unigrams), list(handfuls(part))
+    sizes = np.array([np.diff(bounds, axis=1)[:, 0] for bounds in each])  # (handfuls, 2, order), of nodes and entries
+    out_nodes, out_entries = (np.empty((rows, 3), np.int32) for rows in sizes.sum(axis=2).max(axis=0))
+    table = out_nodes, out_nodes.view(np.float32), out_entries, out_entries.view(np.float32)
+    scratch, logs = np.empty((3, sizes.max())), np.empty(sizes.max(), np.float32)
+    for (nodes, entries), (node_sizes, entry_sizes) in zip(each, sizes, strict=True):
         node_rows, entry_rows = (np.cumsum(sizes) - sizes for sizes in (node_sizes, entry_sizes))
-        out_nodes = np.empty((node_sizes.sum(), 3), np.int32)
-        out_entries = np.empty((entry_sizes.sum(), 3), np.int32)
-        table = out_nodes, out_nodes.view(np.float32), out_entries, out_entries.view(np.float32)
         smoothing_kernels.estimate(
-            part.counted, part.lost, part.room, nodes, entries[0], rule, numbers, of_word, child_of_word, next_node,
-            next_entry, node_rows, entry_rows, table,
+            part.counted, part.lost, part.room, nodes, entries, rule, numbers, unigrams, children, next_node,
+            next_entry, node_rows, entry_rows, table, scratch, logs,
         )  # fmt: skip
         for d in range(1, D + 1):
             own_nodes = out_nodes[node_rows[d] : node_rows[d] + node_sizes[d]]
@@ -174,7 +170,7 @@ def handfuls(part: Counts) -> Iterator[tuple[Sizes, Sizes]]:
         for d in range(1, D + 1):
             if d > 1:
                 parents = part.parents[d * room : d * room + part.nodes[d]]
-                after[0, d] = np.searchsorted(parents, after[0, d - 1])
+                after[0, d] = np.searchsorted(parents, np.int32(after[0, d - 1]))
             after[1, d] = part.firsts[d * room + after[0, d]]
         yield tuple(np.stack([before[i], after[i]]) for i in (0, 1))  # type: ignore[misc]
         before = after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from mmap import mmap
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,7 +19,7 @@ TARGETS = 1 << 20  # of a part: what is sorted at once stays near the processor
 
 def pages(length: int) -> Ints:
     """Zeros that take memory where they are written to, no further: NumPy asks for pages of 2 MB."""
-    return np.frombuffer(mmap(-1, max(1, 4 * length)), np.int32, length)
+    return np.frombuffer(mmap(-1, max(1, 4 * length), flags=MAP_PRIVATE | MAP_ANONYMOUS), np.int32, length)
 
 
 @dataclass
@@ -38,6 +38,7 @@ class Counts:
     words: Ints
     counts: Ints
     raws: Ints
+    suffixes: Ints
     firsts: Ints
     parents: Ints
     filled: Sizes  # (n,) entries of each depth
@@ -47,11 +48,11 @@ class Counts:
 
     @classmethod
     def empty(cls, order: int, room: int, vocab_size: int, *, keep_raw: bool) -> Counts:
-        words, counts, firsts, parents = (pages(order * room) for _ in range(4))
+        words, counts, suffixes, firsts, parents = (pages(order * room) for _ in range(5))
         raws = pages(order * room) if keep_raw else np.empty(0, np.int32)
         filled, nodes = np.zeros(order, np.int64), np.zeros(order, np.int64)
         offsets = np.zeros((order, 0), np.int64)
-        return cls(0, 0, vocab_size, room, words, counts, raws, firsts, parents, filled, nodes, offsets)
+        return cls(0, 0, vocab_size, room, words, counts, raws, suffixes, firsts, parents, filled, nodes, offsets)
 
     def load(self) -> Counts:
         """Itself: these counts are in memory."""
@@ -69,7 +70,8 @@ class Counts:
     def counted(self) -> tuple[NDArray[Any], ...]:
         """What the kernels read and write."""
         return (
-            self.words, self.counts, self.raws, self.firsts, self.parents, self.filled, self.nodes, self.offsets
+            self.words, self.counts, self.raws, self.suffixes, self.firsts, self.parents,
+            self.filled, self.nodes, self.offsets,
         )  # fmt: skip
 
     def row(self, name: str, d: int) -> Ints:
@@ -155,6 +157,6 @@ def count_part(columns: Columns, counts: Counts) -> Counts:
 
     counts.first_word, counts.last_word = columns.first, columns.first + len(columns.sizes)
     counts.offsets = np.zeros((counts.depth + 1, len(columns.sizes)), np.int64)
-    how = columns.first, columns.bits, columns.words_each, counts.vocab_size, counts.room
+    how = columns.first, columns.bits, columns.words_each, counts.room
     counting_kernels.count_buckets(columns.keys, columns.weights, columns.sizes, *how, counts.counted)
     return counts

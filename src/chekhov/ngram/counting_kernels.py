@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel
+from chekhov.kernels.jit import highest_one, inlined, kernel
+from chekhov.ngram.sorting_kernels import sort_bucket, sort_numbers
 from chekhov.ngram.table_kernels import UNSCRAMBLE, scrambled
 from chekhov.types import BOS, EOS
 
-SMALL = 24  # runs that are sorted by insertion
-FEW = 12  # words that are looked for one by one
+NO_COLUMN = (1 << 31) - 1
+AT_ONCE = 1 << 12  # targets that are counted depth by depth, if their buckets are small
 
 
 @inlined
@@ -84,86 +85,6 @@ def fill_keys(ids, places, weights, first, cursor, words_each, bits, D, keys, co
                 key, filled, chunk = 0, 0, chunk + 1
 
 
-@kernel
-def swap(keys, payload, a, b):
-    keys[a], keys[b] = keys[b], keys[a]
-    payload[a], payload[b] = payload[b], payload[a]
-
-
-@kernel
-def sort_together(keys, payload, start, end, stack):
-    """Sort keys[start:end] and move ``payload`` with them: quicksort, and insertion for short runs."""
-    top = 0
-    stack[0], stack[1] = start, end
-    while top >= 0:
-        low, high = stack[top], stack[top + 1]
-        top -= 2
-        while high - low > SMALL:
-            middle, last = (low + high) >> 1, high - 1
-            if keys[middle] < keys[low]:
-                swap(keys, payload, middle, low)
-            if keys[last] < keys[low]:
-                swap(keys, payload, last, low)
-            if keys[last] < keys[middle]:
-                swap(keys, payload, last, middle)
-            pivot = keys[middle]
-            left, right = low, last
-            while left <= right:
-                while keys[left] < pivot:
-                    left += 1
-                while pivot < keys[right]:
-                    right -= 1
-                if left <= right:
-                    swap(keys, payload, left, right)
-                    left += 1
-                    right -= 1
-            if right + 1 - low < high - left:  # the longer part waits: the stack stays short
-                top += 2
-                stack[top], stack[top + 1] = left, high
-                high = right + 1
-            else:
-                top += 2
-                stack[top], stack[top + 1] = low, right + 1
-                low = left
-        for i in range(low + 1, high):
-            key, load = keys[i], payload[i]
-            j = i - 1
-            while j >= low and keys[j] > key:
-                keys[j + 1], payload[j + 1] = keys[j], payload[j]
-                j -= 1
-            keys[j + 1], payload[j + 1] = key, load
-
-
-@kernel
-def sort_bucket(keys, order, spare, m, stack):
-    """Sort the columns keys[:, :m] by their first row, then by the next, and so on."""
-    for j in range(m):
-        order[j] = j
-    sort_together(keys[0], order, 0, m, stack)
-    for chunk in range(1, len(keys)):
-        for j in range(m):
-            spare[j] = keys[chunk, order[j]]
-        start = 0
-        while start < m:
-            end = start + 1
-            while end < m and same_so_far(keys, start, end, chunk):
-                end += 1
-            if end - start > 1:
-                sort_together(spare, order, start, end, stack)
-            start = end
-        for j in range(m):
-            keys[chunk, j] = spare[j]
-
-
-@inlined
-def same_so_far(keys, a, b, chunks):
-    """Are the first ``chunks`` rows of two columns equal?"""
-    for chunk in range(chunks):
-        if keys[chunk, a] != keys[chunk, b]:
-            return False
-    return True
-
-
 @inlined
 def word_at(keys, j, place, layout):
     """The id + 1 at ``place`` of column j; 0: before the start of the sentence or after the end of the text."""
@@ -171,168 +92,178 @@ def word_at(keys, j, place, layout):
 
 
 @kernel
-def count_buckets(keys, weights, sizes, first_word, bits, words_each, vocab_size, room, counted):
+def count_buckets(keys, weights, sizes, first_word, bits, words_each, room, counted):
     """Count the buckets of the words first_word, first_word + 1, ...: keys (K, m) holds ``sizes`` targets of each.
 
     weights (m,): how often each target counts; empty: once.
 
     A context of d words is a node of depth d = 1 ... D (D = order - 1), and the words that follow it are its entries:
-    words[e], counts[e] (see `close`) and, if it is not empty, raws[e]: how often they follow it. firsts[k]: where the
-    entries of node k begin. parents[k]: its node of depth d - 1, the context without its first word. In these arrays
-    depth d begins at d * room. filled[d], nodes[d]: how many there are. offsets[d, k]: the first node of bucket k.
-    ``counted`` is all these in this order.
+    words[e], counts[e] (see `unite`) and, if it is not empty, raws[e]: how often they follow it; suffixes[e]: the entry
+    of the word in the node of depth d - 1. firsts[k]: where the entries of node k begin. parents[k]: its node of depth
+    d - 1, the context without its first word. In these arrays depth d begins at d * room. filled[d], nodes[d]: how many
+    there are. offsets[d, k]: the first node of bucket k. ``counted`` is all these in this order.
+
+    Some buckets at a time, and one depth after the other, the longest contexts first: each is a pass over arrays.
     """
-    _, _, _, firsts, parents, filled, nodes, offsets = counted
-    D = len(filled) - 1
-    widest = sizes.max()
-    order, spare = np.empty(widest, np.int32), np.empty(widest, np.int64)
+    firsts, filled, nodes = counted[4], counted[6], counted[7]
+    D, most = len(filled) - 1, AT_ONCE
+    for size in sizes:  # not sizes.max(), which loads SciPy
+        most = max(most, size)
+    order, spare, stack = np.empty(most, np.int32), np.empty(most, np.int64), np.empty(256, np.int64)
     layout = np.empty((D, 3), np.int64)  # of each place: its row in keys, its shift there, and the mask of an id
     for place in range(D):
         layout[place, 0], layout[place, 1] = place // words_each, bits * (words_each - 1 - place % words_each)
         layout[place, 2] = (1 << bits) - 1
-    stack, slot = np.empty(256, np.int64), np.zeros(vocab_size, np.int32)
-    scratch = np.empty(len(slot), np.int32), np.empty(len(slot), np.int32), np.empty(len(slot), np.int64), stack
-    entries_before = np.zeros(D + 2, np.int64)  # of the open node of each depth, one depth below it
-    nodes_before = np.zeros(D + 2, np.int64)
-    path = np.zeros(D + 1, np.int64)  # id + 1 of the first words of the open nodes of depths 2, 3, ...
-    done = 0
-    for k in range(len(sizes)):
-        m = sizes[k]
-        for d in range(1, D + 1):
-            offsets[d, k] = nodes[d]
-        bucket, own = keys[:, done : done + m], weights[done : done + m]
-        sort_bucket(bucket, order, spare, m, stack)
-        done += m
-        deepest = 1 if first_word + k == BOS else D
-        opened = 0  # the depth of the deepest open node
-        j = 0
-        while j < m:
-            shared = min(opened, 1)  # how many words of the open context this one has too
-            while 0 < shared < opened and word_at(bucket, j, shared - 1, layout) == path[shared + 1]:
-                shared += 1
-            while opened > shared:
-                below = entries_before[opened], nodes_before[opened]
-                close(opened, below, bits, room, counted, slot, scratch)
-                opened -= 1
-            while opened < deepest and not (opened > 1 and path[opened] == BOS + 1):
-                opened += 1
-                if opened > 1:
-                    path[opened] = word_at(bucket, j, opened - 2, layout)
-                if opened < D:
-                    entries_before[opened], nodes_before[opened] = filled[opened + 1], nodes[opened + 1]
-            j = add_leaf(opened, bucket, own, order, j, m, bits, layout, room, counted)
-            opened -= 1
-        if m == 0:
-            firsts[room + nodes[1]], parents[room + nodes[1]] = filled[1], 0
-            nodes[1] += 1
-        while opened > 0:
-            below = entries_before[opened], nodes_before[opened]
-            close(opened, below, bits, room, counted, slot, scratch)
-            opened -= 1
+    of_columns = np.empty(most, np.int8), np.empty(most, np.int8), np.empty(most, np.int32), np.empty(most, np.int32)
+    begins, united, before = np.empty(most + 1, np.int32), np.empty(most, np.int64), np.empty(D + 2, np.int64)
+    k, done = 0, 0
+    while k < len(sizes):
+        last, m = k, 0
+        while last < len(sizes) and last - k < AT_ONCE and (m == 0 or m + sizes[last] <= AT_ONCE):
+            bucket = keys[:, done + m : done + m + sizes[last]]
+            sort_bucket(bucket, order, spare, sizes[last], stack)
+            if len(weights) > 0:
+                for j in range(sizes[last]):
+                    of_columns[3][m + j] = weights[done + m + order[j]]
+            m += sizes[last]
+            last += 1
+        group = keys[:, done : done + m]
+        compare_columns(group, sizes[k:last], words_each, bits, layout, of_columns)
+        before[1 : D + 1] = nodes[1:]
+        before[D + 1] = 0
+        for d in range(D, 0, -1):
+            open_nodes(d, k, last, sizes, of_columns, begins, room, counted)
+            fill_nodes(d, before, m, len(weights) > 0, of_columns, begins, bits, room, counted, united, spare, stack)
+        k, done = last, done + m
     for d in range(1, D + 1):
         firsts[d * room + nodes[d]] = filled[d]
 
 
-@inlined
-def add_leaf(d, keys, weights, order, j, m, bits, layout, room, counted):
-    """Column j and those after it with the same context: a node that no longer context ends in. Returns the next j.
+@kernel
+def compare_columns(keys, sizes, words_each, bits, layout, of_columns):
+    """Fill equal, own, last of some buckets' columns, which are sorted.
 
-    It is a context of the highest order, or one that begins with <s>: it counts how often each word follows it.
-    order[j]: where column j stood before the columns were sorted, and its weight still stands.
+    equal[j]: how many words column j shares with the one before it, of x2 ... x_D and w; -1 for the first of a bucket.
+    own[j]: how many words its context has, b among them. last[j]: w, or -1 where the text has ended.
     """
-    words, counts, raws, firsts, parents, filled, nodes, _ = counted
-    D, chunks, base = len(filled) - 1, len(keys), d * room
-    begin = e = base + filled[d]
-    firsts[base + nodes[d]], parents[base + nodes[d]] = filled[d], nodes[d - 1]
-    last_shift, mask = layout[D - 1, 1], layout[D - 1, 2]
-    start = j
-    while j < m:
-        if j > start:
-            if not same_so_far(keys, start, j, chunks - 1):
-                break
-            if (keys[chunks - 1, j] >> last_shift >> bits) != (keys[chunks - 1, start] >> last_shift >> bits):
-                break
-        w = ((((keys[chunks - 1, j] >> last_shift) & mask) * UNSCRAMBLE) & mask) - 1
-        times = weights[order[j]] if len(weights) > 0 else 1
-        if e > begin and words[e - 1] == w:
-            counts[e - 1] += times
-        elif w >= 0:
-            words[e], counts[e] = w, times
-            e += 1
-        j += 1
-    if len(raws) > 0:
-        raws[begin:e] = counts[begin:e]
+    equal, own, last, _ = of_columns
+    D, chunks = len(layout), len(keys)
+    shift, mask = layout[D - 1, 1], layout[D - 1, 2]
+    place_of = np.empty(64, np.int8)  # of a bit of a key
+    for bit in range(64):
+        place_of[bit] = max(0, words_each - 1 - bit // bits)
+    for j in range(keys.shape[1]):
+        last[j] = ((((keys[chunks - 1, j] >> shift) & mask) * UNSCRAMBLE) & mask) - 1
+        length = 1
+        for place in range(D - 1):
+            length += word_at(keys, j, place, layout) != 0
+        own[j] = length
+        same = D
+        if j > 0:
+            for chunk in range(chunks - 1, -1, -1):
+                differ = keys[chunk, j] ^ keys[chunk, j - 1]
+                if differ != 0:
+                    same = chunk * words_each + place_of[highest_one(np.uint64(differ))]
+        equal[j] = same
+    j = 0
+    for size in sizes:
+        if size > 0:
+            equal[j] = -1
+        j += size
+
+
+@kernel
+def open_nodes(d, first, last, sizes, of_columns, begins, room, counted):
+    """The nodes of depth d of the buckets first ... last - 1: begins[n] is the column that the n-th of them begins at.
+
+    Column j opens one where its context is as long and differs from the one before it.
+    """
+    equal, own, _, _ = of_columns
+    parents, nodes, offsets = counted[5], counted[7], counted[8]
+    base, before, n, j = d * room, nodes[d], nodes[d], 0
+    parent = nodes[d - 1] - 1
+    for k in range(first, last):
+        offsets[d, k] = n
+        if d == 1:  # one a bucket, though it be empty
+            begins[n - before], parents[base + n] = j if sizes[k] > 0 else NO_COLUMN, 0
+            n, j = n + 1, j + sizes[k]
+            continue
+        if d == 2:
+            parent = k
+        for i in range(j, j + sizes[k]):
+            if d > 2:
+                parent += (equal[i] < d - 2) & (own[i] >= d - 1)
+            begins[n - before], parents[base + n] = i, parent
+            n += (equal[i] < d - 1) & (own[i] >= d)
+        j += sizes[k]
+    nodes[d] = n
+
+
+@kernel
+def fill_nodes(d, before, m, weighted, of_columns, begins, bits, room, counted, united, spare, stack):
+    """The entries of the nodes of depth d from before[d] on; those of depth d + 1 that end in them are known.
+
+    A context that no longer one ends in is of the highest order, or begins with <s>: it counts how often each word
+    follows it. begins: see `open_nodes`.
+    """
+    equal, _, last, times = of_columns
+    words, counts, raws, suffixes, firsts, parents, filled, nodes, _ = counted
+    D, base, below = len(filled) - 1, d * room, (d + 1) * room
+    e, child = base + filled[d], before[d + 1]
+    for node in range(before[d], nodes[d]):
+        j, begin = begins[node - before[d]], e
+        firsts[base + node] = e - base
+        if d < D and child < nodes[d + 1] and parents[below + child] == node:
+            first_entry, child = below + firsts[below + child], child + 1
+            alone = True
+            while child < nodes[d + 1] and parents[below + child] == node:
+                alone, child = False, child + 1
+            end = below + firsts[below + child]
+            if not alone:
+                e = unite(first_entry, end, e, base, bits, counted, united, spare, stack)
+                continue
+            for i in range(first_entry, end):  # most contexts stand after one word only
+                words[e], counts[e], suffixes[i] = words[i], 1, e - base
+                if len(raws) > 0:
+                    raws[e] = raws[i]
+                e += 1
+            continue
+        start = j
+        while j < m and (j == start or equal[j] >= D - 1):
+            number = times[j] if weighted else 1
+            if e > begin and words[e - 1] == last[j]:
+                counts[e - 1] += number
+            elif last[j] >= 0:
+                words[e], counts[e] = last[j], number
+                e += 1
+            j += 1
+        if len(raws) > 0:
+            raws[begin:e] = counts[begin:e]
     filled[d] = e - base
-    nodes[d] += 1
-    return j
+    firsts[base + nodes[d]] = filled[d]
 
 
 @inlined
-def close(d, first_below, bits, room, counted, slot, scratch):
-    """The words after a context of depth d, all nodes of depth d + 1 that end in it being known: their union.
+def unite(first, end, e, base, bits, counted, united, spare, stack):
+    """The words after a context, from ``e`` on: the union of those after the longer ones, first ... end.
 
-    Each counts as often as there are different words before the n-gram: Kneser & Ney's adjusted count. ``first_below``:
-    the first entry and the first node of depth d + 1 that belong to it.
+    Each counts as often as there are different words before the n-gram: Kneser & Ney's adjusted count. They come in the
+    order of their words, scrambled. Returns the end.
     """
-    words, counts, raws, firsts, parents, filled, nodes, _ = counted
-    first_entry, first_node = first_below
-    base, below = d * room, (d + 1) * room
-    begin = e = base + filled[d]
-    first_entry, last_entry = below + first_entry, below + filled[d + 1]
-    firsts[base + nodes[d]], parents[base + nodes[d]] = filled[d], nodes[d - 1]
-    nodes[d] += 1
-    if nodes[d + 1] - first_node == 1:  # most contexts stand after one word only
-        for j in range(first_entry, last_entry):
-            words[e], counts[e] = words[j], 1
-            if len(raws) > 0:
-                raws[e] = raws[j]
-            e += 1
-        filled[d] = e - base
-        return
-    few = last_entry - first_entry <= FEW
-    for j in range(first_entry, last_entry):
-        w, place = words[j], e
-        if few:
-            for known in range(begin, e):
-                if words[known] == w:
-                    place = known
-        elif begin <= slot[w] < e and words[slot[w]] == w:
-            place = slot[w]
-        if place == e:
-            if not few:
-                slot[w] = e
-            words[e], counts[e] = w, 0
+    words, counts, raws, suffixes, _, _, _, _, _ = counted
+    for i in range(first, end):
+        united[i - first] = scrambled(words[i], bits) << 32 | (i - first)
+    sort_numbers(united, spare, end - first, bits, stack)
+    previous = np.int64(-1)
+    for i in range(end - first):
+        place, own = united[i] >> 32, first + (united[i] & 0xFFFFFFFF)
+        if place != previous:
+            words[e], counts[e] = words[own], 0
             if len(raws) > 0:
                 raws[e] = 0
-            e += 1
-        counts[place] += 1
+            e, previous = e + 1, place
+        counts[e - 1] += 1
+        suffixes[own] = e - 1 - base
         if len(raws) > 0:
-            raws[place] += raws[j]
-    filled[d] = e - base
-    order, spare, places, stack = scratch
-    sort_entries(words, counts, raws, begin, e, bits, order, spare, places, stack)
-
-
-@kernel
-def sort_entries(words, counts, raws, begin, end, bits, order, spare, places, stack):
-    """Bring the entries begin ... end into the order of their words, scrambled."""
-    ordered = True
-    for e in range(begin, end):
-        places[e - begin] = scrambled(words[e], bits)
-        ordered = ordered and (e == begin or places[e - begin - 1] < places[e - begin])
-    if ordered:
-        return
-    for e in range(end - begin):
-        order[e] = e
-    sort_together(places, order, 0, end - begin, stack)
-    permute(words[begin:end], order, spare)
-    permute(counts[begin:end], order, spare)
-    if len(raws) > 0:
-        permute(raws[begin:end], order, spare)
-
-
-@kernel
-def permute(values, order, spare):
-    for j in range(len(values)):
-        spare[j] = values[order[j]]
-    values[:] = spare[: len(values)]
+            raws[e - 1] += raws[own]
+    return e

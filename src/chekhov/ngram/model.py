@@ -21,7 +21,7 @@ from chekhov.ngram.sampling import SentenceSampler
 from chekhov.ngram.smoothing import ADJUSTED, PRUNABLE, SMOOTHINGS, Options, smooth
 from chekhov.ngram.spilling import Spilled, spiller
 from chekhov.ngram.table import VERIFIED_BYTES, Table, check_content, check_table, damaged
-from chekhov.ngram.targets import MOST_TOKENS, IdFile, Targets, TextTargets, Weights
+from chekhov.ngram.targets import MOST_TOKENS, IdFile, Ints, Targets, TextTargets, Weights
 from chekhov.types import BOS, EOS, Arrays, Ids, LogProbs
 
 MAX_ORDER = 16
@@ -212,7 +212,7 @@ def checked_sizes(sizes: dict[str, Any], *, least_order: int) -> tuple[int, int,
 
 
 def train_ngram(
-    ids: Ids | IdFile | Targets,
+    ids: Ids | Ints | IdFile | Targets,
     *,
     order: int,
     vocab_size: int,

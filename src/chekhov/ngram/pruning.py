@@ -40,6 +40,6 @@ def prune_counts(part: Counts, thresholds: Sequence[int]) -> Counts:
     from chekhov.ngram import pruning_kernels
 
     part.lost = np.zeros(len(part.firsts), np.int32)
-    scratch = np.empty(part.room, np.int32), np.empty(part.room, np.int32)
+    scratch = (np.empty(part.room, np.int32) for _ in range(4))
     pruning_kernels.prune(part.counted, part.room, np.array([0, *thresholds], np.int64), *scratch, part.lost)
     return part

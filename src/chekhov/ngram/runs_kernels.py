@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import inlined, kernel
-from chekhov.ngram.counting_kernels import same_so_far, sort_bucket
+from chekhov.ngram.sorting_kernels import same_so_far, sort_bucket
 from chekhov.ngram.table_kernels import UNSCRAMBLE, scrambled
 from chekhov.types import BOS, EOS
 
@@ -16,7 +16,9 @@ def collapse(keys, weights, sizes, counts, distinct):
 
     counts (m,): how often each stood there, by its weight if there are ``weights``. distinct[k]: how many bucket k has.
     """
-    widest = sizes.max()
+    widest = 0
+    for size in sizes:
+        widest = max(widest, size)
     order, spare, stack = np.empty(widest, np.int32), np.empty(widest, np.int64), np.empty(256, np.int64)
     done, filled = 0, 0
     for k in range(len(sizes)):

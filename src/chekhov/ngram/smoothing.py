@@ -81,7 +81,8 @@ def smooth(
     counts = unigram_counts(parts, targets, vocab_size, adjusted=options.smoothing in ADJUSTED)
     t = counts_of_counts(parts, counts, order)
     if options.kenlm_compat and isinstance(targets, TextTargets) and not isinstance(targets.ids, IdFile):
-        for d, (raw, adjusted) in enumerate(last_counts(np.asarray(targets.ids), order, vocab_size, targets.weights)):
+        ids = np.asarray(targets.ids, np.int64)
+        for d, (raw, adjusted) in enumerate(last_counts(ids, order, vocab_size, targets.weights)):
             t[d, adjusted : adjusted + 1] -= 1
             t[d, raw : raw + 1] += 1
     rule, numbers, notes = rule_of(options, parts, counts, t)

@@ -97,78 +97,79 @@ def add_children(words, room, filled, children):
 
 @kernel
 def estimate(
-    counted, lost, room, node_bounds, entry_begins, rule, numbers, of_word, child_of_word, next_node, next_entry,
-    node_rows, entry_rows, table,
+    counted, lost, room, node_bounds, entry_bounds, rule, numbers, unigrams, children, next_node, next_entry, node_rows,
+    entry_rows, table, scratch, logs,
 ):  # fmt: skip
-    """Smooth some nodes and their entries: depth first, so that p(w | c') is at hand for every p(w | c).
+    """Smooth some nodes and their entries, depth by depth, so that p(w | c') is at hand for every p(w | c).
 
-    node_bounds (2, order): which nodes of each depth of ``counted`` (see `count_buckets`), the first of whose entries
-    are entry_begins (order,). numbers (order, NUMBERS): of each depth, what `weights` needs. of_word (V, 2 D), D =
-    order - 1, all that is needed of a word in one line of memory: of_word[w, d] is p(w | c) of the open node of depth
-    d < D; child_of_word, the same bits as integers, has in [w, D + d] the next node of depth d + 1 that ends in w, for
-    d = 1 ... D - 1 (as entries and nodes are in the same order, each entry takes the next), and in [w, D] the child of
-    w in the open node of depth D - 1. next_node, next_entry: the numbers in the table of the first ones; node_rows,
-    entry_rows: where they are put in ``table``, which is nodes, their floats, entries, their floats, see
-    `table.Table`.
+    node_bounds, entry_bounds (2, order): which nodes of each depth of ``counted`` (see `count_buckets`), and which
+    entries they have. numbers (order, NUMBERS): of each depth, what `weights` needs. unigrams (V,): p(w). children
+    (order, V): the next node of depth d + 1 that ends in w; as entries and nodes are in the same order, each entry
+    takes the next. next_node, next_entry: the numbers in the table of the first ones; node_rows, entry_rows: where they
+    are put in ``table``, which is nodes, their floats, entries, their floats, see `table.Table`. scratch (3, n), logs
+    (n,): room for what is reckoned of the nodes or the entries of a depth.
     """
-    words, counts, _, firsts, parents, _, _, _ = counted
+    words, counts, _, suffixes, firsts, parents, _, _, _ = counted
     table_nodes, node_floats, table_entries, entry_floats = table
-    D = of_word.shape[1] // 2
-    at = node_bounds[0].copy()  # the next node of each depth
-    for _ in range(node_bounds[0, 1], node_bounds[1, 1]):
-        depth = 1
-        while depth > 0:
-            node, base = at[depth], depth * room
+    D = len(numbers) - 1
+    gammas = scratch[2]
+    for depth in range(1, D + 1):
+        base, first, last = depth * room, node_bounds[0, depth], node_bounds[1, depth]
+        first_entry, suffix_shift = entry_bounds[0, depth], -entry_bounds[0, depth - 1]
+        row, parent_shift = node_rows[depth], next_node[depth - 1] - node_bounds[0, depth - 1]
+        own, of_suffix = scratch[depth % 2], scratch[1 - depth % 2]  # p(w | c) of this depth, and of the one above it
+        deeper = node_bounds[0, depth + 1] if depth < D else 0
+        for node in range(first, last):
             begin, end = base + firsts[base + node], base + firsts[base + node + 1]
-            deeper, leaf = depth + 1, True
-            if depth < D and at[deeper] < node_bounds[1, deeper]:
-                leaf = parents[deeper * room + at[deeper]] != node
+            leaf = True
+            if rule == ADD_K and depth < D:
+                below = base + room
+                while deeper < node_bounds[1, depth + 1] and parents[below + deeper] == node:
+                    leaf, deeper = False, deeper + 1
             gone = lost[base + node] if len(lost) > 0 else 0
             Z, gamma = weights(rule, numbers[depth], counts, begin, end, gone, leaf)
             scale = 1.0 / Z
             if rule == KATZ:
                 seen = 0.0
                 for j in range(begin, end):
-                    seen += of_word[words[j], depth - 1]
+                    seen += unigrams[words[j]] if depth == 1 else of_suffix[suffixes[j] + suffix_shift]
                 if seen < 1.0 - 1e-9:
                     gamma /= 1.0 - seen
                 elif begin < end:  # all words are seen: there is none to keep a share for
                     scale, gamma = scale / (1.0 - gamma), 1.0
-            row = node - node_bounds[0, depth] + node_rows[depth]
-            shift = next_entry[depth] - entry_begins[depth] - base
-            table_nodes[row, 0] = begin + shift
-            node_floats[row, 1] = log10(gamma)
-            table_nodes[row, 2] = 0
-            if depth > 1:
-                table_nodes[row, 2] = next_node[depth - 1] + parents[base + node] - node_bounds[0, depth - 1]
-            row = entry_rows[depth] - entry_begins[depth] - base
+            gammas[node - first] = gamma
+            table_nodes[row, 0] = begin - base - first_entry + next_entry[depth]
+            table_nodes[row, 2] = parents[base + node] + parent_shift if depth > 1 else 0
+            row += 1
             for j in range(begin, end):
-                w, count = words[j], counts[j]
-                p = kept(rule, numbers[depth], count) * scale
+                p = kept(rule, numbers[depth], counts[j]) * scale
                 if rule <= INTERPOLATED:
-                    p += gamma * of_word[w, depth - 1]
+                    p += gamma * (unigrams[words[j]] if depth == 1 else of_suffix[suffixes[j] + suffix_shift])
                 elif rule == ADD_K and not leaf:  # not of the highest order: it only leads on
                     p = 1.0 / numbers[depth, 1]
-                table_entries[row + j, 0] = w
-                entry_floats[row + j, 1] = min(0.0, log10(p))
-                if depth == D:
-                    table_entries[row + j, 2] = child_of_word[w, D]
-                    continue
-                of_word[w, depth] = p
-                child = 1 + BOS
-                if w != EOS:
-                    child = child_of_word[w, D + depth]
-                    child_of_word[w, D + depth] += 1
-                table_entries[row + j, 2] = child
-                if depth == D - 1:
-                    child_of_word[w, D] = child
-            at[depth] += 1
-            if not leaf:
-                depth = deeper
-                continue
-            while depth > 1:  # the next of the same depth, or of the depth above, that belongs to the open one there
-                if at[depth] < node_bounds[1, depth] and parents[depth * room + at[depth]] == at[depth - 1] - 1:
-                    break
-                depth -= 1
-            if depth == 1:
-                depth = 0
+                own[j - base - first_entry] = p
+        put_logs(gammas[: last - first], np.inf, logs, node_floats[node_rows[depth] :])
+        put_logs(own[: entry_bounds[1, depth] - first_entry], 0.0, logs, entry_floats[entry_rows[depth] :])
+        row, suffix_row = entry_rows[depth], entry_rows[depth - 1] + suffix_shift
+        for j in range(base + first_entry, base + entry_bounds[1, depth]):
+            w = words[j]
+            table_entries[row, 0] = w
+            if depth == D and depth > 1:
+                table_entries[row, 2] = table_entries[suffix_row + suffixes[j], 2]
+            elif w == EOS:
+                table_entries[row, 2] = 1 + BOS
+            elif depth == D:
+                table_entries[row, 2] = 1 + w
+            else:
+                table_entries[row, 2] = children[depth, w]
+                children[depth, w] += 1
+            row += 1
+
+
+@kernel
+def put_logs(values, most, logs, rows):
+    """rows[:, 1] = log10 of the values, ``most`` at most: side by side first, as the processor takes eight at once."""
+    for i in range(len(values)):
+        logs[i] = min(most, log10(values[i]))
+    for i in range(len(values)):
+        rows[i, 1] = logs[i]

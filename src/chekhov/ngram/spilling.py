@@ -11,7 +11,7 @@ from chekhov.files import NamelessFile, save_error
 from chekhov.ngram.counting import Counts
 from chekhov.ngram.targets import Ints, Sizes
 
-ARRAYS = ("words", "counts", "raws", "firsts", "parents", "lost")
+ARRAYS = ("words", "counts", "raws", "suffixes", "firsts", "parents", "lost")
 
 
 class Spilled:

@@ -110,7 +110,7 @@ class Targets(ABC):
 class TextTargets(Targets):
     """Those of a text: ids (N,), </s> at the end of each sentence and no <s>."""
 
-    def __init__(self, ids: Ids | IdFile, order: int, vocab_size: int, weights: Weights | None):
+    def __init__(self, ids: Ids | Ints | IdFile, order: int, vocab_size: int, weights: Weights | None):
         from chekhov.ngram import counting_kernels
 
         self.sizes, self.weighted = np.zeros(vocab_size, np.int64), weights is not None

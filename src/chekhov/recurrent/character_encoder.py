@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from chekhov.errors import check_range
 from chekhov.labels.characters import CHARACTERS
+from chekhov.recurrent.products import linear
 
 
 class CharacterEncoder(nn.Module):
@@ -37,5 +38,5 @@ class CharacterEncoder(nn.Module):
         c = self.embedding(characters[real])  # (M, C)
         before = F.pad(c, (0, 0, 1, 0))[:-1].masked_fill(first, 0.0)
         after = F.pad(c, (0, 0, 0, 1))[1:].masked_fill(last, 0.0)
-        found = F.relu(self.filters(torch.cat([before, c, after], dim=1)))
+        found = F.relu(linear(self.filters, torch.cat([before, c, after], dim=1)))
         return torch.segment_reduce(found, "max", lengths=lengths, initial=0.0, unsafe=True)

@@ -94,8 +94,11 @@ class ClassifierNet(StoredNet):
         return torch.stack([net.own_scores(rows) for net in self.nets]).mean(0)
 
     def own_scores(self, rows: Rows) -> Tensor:
-        hidden = self.encoder(rows)
-        return self.scores(torch.cat([pool(hidden, rows.lengths) for pool in self.pools], dim=1))
+        return self.scores_of(self.encoder(rows), rows.lengths)
+
+    def scores_of(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        """hidden (B, T, H), of this net's encoder -> (B, labels)"""
+        return self.scores(torch.cat([pool(hidden, lengths) for pool in self.pools], dim=1))
 
     def loss(self, rows: Rows, targets: Tensor) -> Tensor:
         """Nats per text, or the squared error, the mean over the nets, each by itself.

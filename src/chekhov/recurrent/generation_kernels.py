@@ -58,54 +58,33 @@ FEW = 3  # rows that are no less quickly multiplied one by one
 WIDE, NARROW = 4 * LANES, 3 * LANES  # of a panel: of a GRU's three gates it is narrow
 TILE = ROWS * WIDE + 5 * LANES  # sums of a panel; not 4 KiB, lest what is stored in one seems to be loaded from another
 LOWEST, ZERO = np.float32(-3.0e38), np.float32(0.0)
-wide_1, wide_6, wide_tiles, wide_results = panel_product(1, 4), panel_product(6, 4), tile_product(4), tile_results(4)
-onto_1, onto_6 = panel_product(1, 4, onto=True), panel_product(6, 4, onto=True)
-onto_results = tile_results(4, onto=True)
-narrow_1, narrow_6 = panel_product(1, 3), panel_product(6, 3)
-narrow_tiles, narrow_results = tile_product(3), tile_results(3)
 
 
-@inlined
-def wide_panel(rows, a, a0, a_row, floats, s, matrices, p, words, numbers, n, out, o, o_row, t):
-    """``rows`` rows times a panel of 64, with its bias. ``floats[t:]``: room for sums. bfloat16 is always multiplied in
-    the same way, since the sums of tiles have an order of their own."""
-    if by_tiles(matrices) and (rows > FEW or numbers_in_a_word(matrices) == 2):
-        wide_tiles(a, a0, a_row, matrices, p, words, floats, t)
-        wide_results(matrices, floats, t, rows, floats, s, numbers, n, out, o, o_row)
-        return
-    sixes = rows // 6 * 6
-    for r in range(0, sixes, 6):
-        wide_6(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
-    for r in range(sixes, rows):
-        wide_1(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+def rows_times_panel(vectors, *, onto=False):
+    """(a function for ``rows`` rows times a panel of ``vectors`` * 16 columns, with its bias, or onto what is there
+    without it; the product of one row). ``floats[t:]``: room for sums. bfloat16 is always multiplied in the same way,
+    since the sums of tiles have an order of their own."""
+    one, six = panel_product(1, vectors, onto=onto), panel_product(6, vectors, onto=onto)
+    tiles, results = tile_product(vectors), tile_results(vectors, onto=onto)
+
+    @inlined
+    def times(rows, a, a0, a_row, floats, s, matrices, p, words, numbers, n, out, o, o_row, t):
+        if by_tiles(matrices) and (rows > FEW or numbers_in_a_word(matrices) == 2):
+            tiles(a, a0, a_row, matrices, p, words, floats, t)
+            results(matrices, floats, t, rows, floats, s, numbers, n, out, o, o_row)
+            return
+        sixes = rows // 6 * 6
+        for r in range(0, sixes, 6):
+            six(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+        for r in range(sixes, rows):
+            one(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+
+    return times, one
 
 
-@inlined
-def wide_panel_onto(rows, a, a0, a_row, floats, s, matrices, p, words, numbers, n, out, o, o_row, t):
-    """The same, onto what is there: no bias."""
-    if by_tiles(matrices) and (rows > FEW or numbers_in_a_word(matrices) == 2):
-        wide_tiles(a, a0, a_row, matrices, p, words, floats, t)
-        onto_results(matrices, floats, t, rows, floats, s, numbers, n, out, o, o_row)
-        return
-    sixes = rows // 6 * 6
-    for r in range(0, sixes, 6):
-        onto_6(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
-    for r in range(sixes, rows):
-        onto_1(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
-
-
-@inlined
-def narrow_panel(rows, a, a0, a_row, floats, s, matrices, p, words, numbers, n, out, o, o_row, t):
-    """The same with a panel of 48."""
-    if by_tiles(matrices) and (rows > FEW or numbers_in_a_word(matrices) == 2):
-        narrow_tiles(a, a0, a_row, matrices, p, words, floats, t)
-        narrow_results(matrices, floats, t, rows, floats, s, numbers, n, out, o, o_row)
-        return
-    sixes = rows // 6 * 6
-    for r in range(0, sixes, 6):
-        narrow_6(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
-    for r in range(sixes, rows):
-        narrow_1(a, a0 + r * a_row, a_row, floats, s + r, matrices, p, words, numbers, n, out, o + r * o_row, o_row)
+wide_panel, wide_1 = rows_times_panel(4)
+wide_panel_onto, _ = rows_times_panel(4, onto=True)
+narrow_panel, narrow_1 = rows_times_panel(3)
 
 
 @kernel

@@ -94,10 +94,10 @@ def by_rows(function: Callable[[int, int], Any], rows: int) -> None:
         pass
 
 
-def times_panels(lines: Tensor, panels: Tensor, columns: int) -> Tensor:
-    """lines (M, K) float32 times panels of (K, columns) -> (M, columns); columns a multiple of 16."""
+def times_panels(lines: Tensor, panels: Tensor, columns: int, out: Tensor | None = None) -> Tensor:
+    """lines (M, K) float32 times panels of (K, columns) -> (M, columns), ``out``; columns a multiple of 16."""
     M, K = lines.shape
-    out = take(M, columns)
+    out = take(M, columns) if out is None else out
     a, b, c = flat(lines), flat(panels), flat(out)
 
     def part(first: int, last: int) -> None:

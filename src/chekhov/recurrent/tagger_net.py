@@ -92,10 +92,16 @@ class TaggerNet(StoredNet):
 
 def gather_rows(words: Words, rows: NDArray[np.int64]) -> tuple[Rows, NDArray[np.int64]]:
     """These rows with the types that are in them; and the places (B, T) of their words among all, -1 after the end."""
-    lengths = words.lengths[rows]
-    places = words.begins[rows][:, None] + np.arange(int(lengths.max(initial=1)))
-    places[np.arange(places.shape[1]) >= lengths[:, None]] = -1
+    lengths, places = words.lengths[rows], places_of(words, rows)
     types, which = np.unique(words.tokens[places], return_inverse=True)
     states = None if words.states is None else torch.from_numpy(words.states[places].astype(np.float32))
     tokens = torch.from_numpy(which.reshape(places.shape))
     return Rows(torch.from_numpy(words.features[types]), tokens, torch.from_numpy(lengths), states), places
+
+
+def places_of(words: Words, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(B, T): where the words of these rows stand among all, -1 after the end."""
+    lengths = words.lengths[rows]
+    places = words.begins[rows][:, None] + np.arange(int(lengths.max(initial=1)))
+    places[np.arange(places.shape[1]) >= lengths[:, None]] = -1
+    return places

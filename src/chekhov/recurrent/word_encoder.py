@@ -13,6 +13,7 @@ from chekhov.labels.features import AFFIX_FEATURES, BUCKETS
 from chekhov.recurrent.bidirectional import Bidirectional
 from chekhov.recurrent.character_encoder import CharacterEncoder
 from chekhov.recurrent.lstm import LSTM
+from chekhov.recurrent.products import linear
 
 INITIAL_DEVIATION = 0.3  # of embeddings
 CHARACTER_FILTERS = 3  # times the size of a character's vector
@@ -106,7 +107,7 @@ class WordEncoder(nn.Module):
             words = words.masked_fill(torch.rand(len(words)) < self.word_dropout, 0)
         parts = [self.words(words)]
         if self.vector_size:
-            parts.append(self.of_vectors(self.vectors[features[:, at]]))
+            parts.append(linear(self.of_vectors, self.vectors[features[:, at]]))
             at += 1
         if self.affix_size:
             parts.append(self.affixes(features[:, at : at + AFFIX_FEATURES] + self.offsets).flatten(1))
@@ -119,7 +120,7 @@ class WordEncoder(nn.Module):
         """(B, T, 2H), 0 after the end of a row."""
         xs = F.embedding(rows.tokens, self.embed(rows.features))
         if self.state_size and rows.states is not None:
-            xs = torch.cat([xs, self.of_states(rows.states)], dim=2)
+            xs = torch.cat([xs, linear(self.of_states, rows.states)], dim=2)
         xs = F.dropout(xs, self.dropout, self.training)
         if self.layers is None:
             return xs * (torch.arange(rows.tokens.shape[1]) < rows.lengths[:, None])[..., None]

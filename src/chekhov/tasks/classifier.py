@@ -340,16 +340,18 @@ class Classifier(Estimator):
             return self.net.scores(list(texts))
         import torch
 
-        from chekhov.recurrent.tagger_net import gather_rows
+        from chekhov.recurrent.reading import read
 
         out = np.zeros((len(texts), len(self.classes_)))
         words = self.inputs.number(words_of(texts))
         training = self.net.training
         self.net.eval()
-        for rows in sorted_batches(words.lengths, 128, MAX_TOKENS):
-            batch, _ = gather_rows(words, rows)
-            with torch.inference_mode():
-                out[rows] = self.net(batch).numpy()
+        batches = sorted_batches(words.lengths, 128, MAX_TOKENS)
+        for net in self.net.nets:
+            for rows, hidden in read(net.encoder, words, batches):
+                with torch.inference_mode():
+                    scores = net.scores_of(hidden, torch.from_numpy(words.lengths[rows])).numpy()
+                out[rows] += scores.astype(np.float64) / len(self.net.nets)
         self.net.train(training)
         return out if self.partner is None else mixed(out, self.partner.scores(list(texts)), self.share)
 

@@ -306,17 +306,14 @@ class Tagger(Estimator):
         """Rows, their lengths and the scores (B, T, K) of each column, batch by batch, the shortest rows first."""
         import torch
 
-        from chekhov.recurrent.tagger_net import gather_rows
+        from chekhov.recurrent.products import linear
+        from chekhov.recurrent.reading import read
 
         words = self.inputs.number(sentences)
-        for rows in sorted_batches(words.lengths, 128, MAX_TOKENS):
-            if words.lengths[rows[-1]] == 0:
-                continue
-            rows = rows[words.lengths[rows] > 0]
-            batch, _ = gather_rows(words, rows)
+        for rows, hidden in read(self.net.encoder, words, sorted_batches(words.lengths, 128, MAX_TOKENS)):
             with torch.inference_mode():
-                scores = [part.numpy() for part in self.net(batch)]
-            yield rows, batch.lengths.numpy(), scores
+                scores = [linear(layer, hidden).numpy() for layer in self.net.scores]
+            yield rows, words.lengths[rows], scores
 
     def _predict(self, sentences: Sequence[Sequence[str]]) -> list[list[list[str]]]:
         out: list[list[list[str]]] = [[[] for _ in sentences] for _ in self.net.columns]

@@ -19,9 +19,11 @@ from chekhov.tasks import stored_tokenizer
 from chekhov.tasks.corpus import Corpus, read_corpus
 from chekhov.tasks.memory import memory_for_text
 from chekhov.tasks.out_of_core import check_settings, train_out_of_core
+from chekhov.tasks.plain_text import train_on_bytes
 from chekhov.tasks.text_model import RECURRENT, TextModel, load
 from chekhov.tasks.weights import encode_weighted, parse_weights
 from chekhov.text.large import LargeText
+from chekhov.text.plain import read_plain
 from chekhov.text.reading import read_documents
 from chekhov.tokens.cache import cached_ids
 from chekhov.tokens.marks import LiteralUnk
@@ -103,6 +105,22 @@ def train(
                 )  # fmt: skip
                 model.save(folder)
             return model
+        unit = tokens or UNITS.get(kind, "characters")
+        apart = lowercase or tokenizer or start_from or encoding or whole or weights or listed(valid) or listed(test)
+        if kind == "ngram" and unit == "whitespace" and split == "none" and not (apart or demo):
+            plain = read_plain(listed(text))
+            if plain is not None:
+                check_known(kind, [name for name in settings if name not in ("order", *NGRAM_SETTINGS)])
+                with locked(folder):
+                    model = train_on_bytes(
+                        plain, listed(text), folder, vocab_size=vocab_size, allowed=allowed, literal_unk=literal_unk,
+                        record={"name": Path(out).name if out else kind, "seed": seed}
+                        | ({"command": command} if command else {}),
+                        to_save=out is not None, note=note, **settings,
+                    )  # fmt: skip
+                    if out is not None:
+                        model.save(folder)
+                return model
         corpus = read_corpus(
             listed(text),
             valid=listed(valid),
@@ -117,7 +135,6 @@ def train(
         )
         stack.enter_context(locked(folder))
         started, cpu_started = time.monotonic(), time.process_time()
-        unit = tokens or UNITS.get(kind, "characters")
         if start_from is not None:
             start = starting_model(kind, start_from, tokenizer)
             settings["start"] = start

@@ -69,6 +69,19 @@ def decode_bytes(
     return text, used, note
 
 
+def is_plain_utf8(data: bytes | bytearray) -> bool:
+    """Would `decode_bytes` read it as UTF-8, with nothing to be said? Then also: are there no CR and no ``<s>``,
+    ``</s>`` or ``<unk>``, at which tokenizers look? It looks at bytes alone, 64 at once."""
+    import numpy as np
+
+    from chekhov.text.utf8_kernels import survey
+
+    if data.startswith(tuple(magic for magic, _ in _SIGNATURES)):
+        return False
+    wrong, controls, nuls, returns, marks = survey(np.frombuffer(data, np.uint8))
+    return not (wrong or nuls or returns or marks) and controls <= 2 + MAX_CONTROL_SHARE * len(data)
+
+
 def check_encoding(encoding: str) -> str:
     """The canonical name of an encoding that a file can have; raises UsageError E-TEXT-004 for any other name."""
     try:

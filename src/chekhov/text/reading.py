@@ -90,10 +90,14 @@ def _document(path: str, encoding: str | None, keep_bom: bool, note: Callable[[s
         ) from None
     if message:
         note(message)
-    if not _VISIBLE.search(text):
+    if not has_text(text):
         what = "the text holds nothing but white space" if text else "the text is empty"
         raise TextError("E-TEXT-021", what, where=name, mend="give a file with text in it")
     return Document(name, text)
+
+
+def has_text(text: str) -> bool:
+    return _VISIBLE.search(text) is not None
 
 
 def expand(source: str) -> tuple[list[str], bool]:

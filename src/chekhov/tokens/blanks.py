@@ -52,6 +52,13 @@ class Types:
         text_kernels.count_numbers(numbers, counts)
         return counts
 
+    def apart(self) -> Bytes:
+        """The spellings of all types with blanks between them."""
+        lengths = self.table[: self.known, END] - self.table[: self.known, START]
+        text = np.full(self.spelt + self.known, ord(" "), np.uint8)
+        text[np.arange(self.spelt) + np.repeat(np.arange(self.known), lengths)] = self.spellings[: self.spelt]
+        return text
+
     def tokens(self) -> list[str]:
         if self.known == 0:
             return []

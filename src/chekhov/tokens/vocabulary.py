@@ -40,13 +40,22 @@ class Vocabulary:
         self._ids: dict[str, int] | None = ids
         self._table: WordTable | None = None
         self._asked = 0
+        self.sound = False  # are its words known to be tokens of a tokenizer of words?
+
+    @classmethod
+    def of_types(cls, tokens: Iterable[str]) -> Vocabulary:
+        """That of tokens which were cut out of a text, each different, and none of `RESERVED`: nothing is checked."""
+        vocabulary = cls.__new__(cls)
+        vocabulary._tokens, vocabulary._ids = tuple(tokens), None
+        vocabulary._table, vocabulary._asked, vocabulary.sound = None, 0, True
+        return vocabulary
 
     @classmethod
     def of_table(cls, table: WordTable) -> Vocabulary:
         """That of a table which was stored: nothing of it is read before it is needed, and nothing is checked."""
         vocabulary = cls.__new__(cls)
         vocabulary._tokens = vocabulary._ids = None
-        vocabulary._table, vocabulary._asked = table, 0
+        vocabulary._table, vocabulary._asked, vocabulary.sound = table, 0, True
         return vocabulary
 
     @classmethod
@@ -58,11 +67,6 @@ class Vocabulary:
         if max_size is not None:
             ranked = ranked[: max_size - len(RESERVED)]
         return cls(ranked)
-
-    @property
-    def mapped(self) -> bool:
-        """Does it stand in a file, and was it checked when that was written?"""
-        return self._tokens is None
 
     @property
     def tokens(self) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Unpack
 
 import msgspec
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import COPY_AGAIN, ModelError, TextError
+from chekhov.kernels.threads import in_threads
 from chekhov.tokens import marks, storage
-from chekhov.tokens.blanks import AT_FIRST, Types, count_tokens
+from chekhov.tokens.blanks import AT_FIRST, Bytes, Types, count_tokens
 from chekhov.tokens.spelling import Spelling, SpellingModel, train_spelling
 from chekhov.tokens.vocabulary import RESERVED, Limits, Vocabulary, check_limits
 from chekhov.tokens.word_table import encode_document
@@ -47,7 +49,7 @@ class WhitespaceTokenizer:
     lossless = False
 
     def __post_init__(self) -> None:
-        if not self.vocabulary.mapped:
+        if not self.vocabulary.sound:
             check_tokens(self.vocabulary, self.options.literal_unk)
 
     @property
@@ -55,6 +57,10 @@ class WhitespaceTokenizer:
         return msgspec.to_builtins(self.options)
 
     def to_json(self) -> bytes:
+        return self._json
+
+    @cached_property
+    def _json(self) -> bytes:
         return storage.write(self.name, self.options, self.vocabulary, self.spelling)
 
     @cached_property
@@ -178,23 +184,83 @@ def from_types(
     types: Types, counts: NDArray[np.int64], options: WhitespaceSettings, **limits: Unpack[Limits]
 ) -> tuple[WhitespaceTokenizer, NDArray[np.int32]]:
     """The tokenizer of counted types, and id_of: the id of type k is id_of[k + 1], that of a line's end id_of[0]."""
+    ranked, counts = rank(types, counts, options, **limits)
+    return of_ranked(types, ranked, counts, options), ids_of(ranked, types.known)
+
+
+def rank(
+    types: Types, counts: NDArray[np.int64], options: WhitespaceSettings, **limits: Unpack[Limits]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers of the types that have an id, in the order of their ids, and the counts (0 of what is no word)."""
     check_limits(**limits)
-    spelt = types.tokens()
+    allowed, size = limits.get("allowed"), limits["vocab_size"]
+    spelt = types.tokens() if options.literal_unk == "unknown" or allowed is not None else []
     if options.literal_unk == "unknown" and RESERVED[UNK] in spelt:
         counts = counts.copy()
         counts[spelt.index(RESERVED[UNK])] = 0  # it is no word, and has no id either
-    kept, allowed, size = counts, limits.get("allowed"), limits["vocab_size"]
+    kept = counts
     if allowed is not None:
         kept = np.where([token in allowed for token in spelt], counts, 0)
     ranked = types.ranked(kept)
     ranked = ranked[: np.count_nonzero(kept >= limits["min_count"])]
-    if size is not None:
-        ranked = ranked[: size - len(RESERVED)]
-    id_of = np.full(len(spelt) + 1, UNK, np.int32)
+    return (ranked if size is None else ranked[: size - len(RESERVED)]), counts
+
+
+def ids_of(ranked: NDArray[np.int64], known: int) -> NDArray[np.int32]:
+    id_of = np.full(known + 1, UNK, np.int32)
     id_of[0], id_of[ranked + 1] = EOS, len(RESERVED) + np.arange(len(ranked))
-    vocabulary = Vocabulary([spelt[number] for number in ranked.tolist()])
+    return id_of
+
+
+def of_ranked(
+    types: Types, ranked: NDArray[np.int64], counts: NDArray[np.int64], options: WhitespaceSettings
+) -> WhitespaceTokenizer:
+    spelt = types.tokens()
+    vocabulary = Vocabulary.of_types([spelt[number] for number in ranked.tolist()])
     spelling = train_spelling(spelt[number] for number in np.flatnonzero(counts == 1).tolist())
-    return WhitespaceTokenizer(vocabulary, spelling, options), id_of
+    return WhitespaceTokenizer(vocabulary, spelling, options)
+
+
+def number_bytes(
+    documents: Sequence[Bytes], options: WhitespaceSettings, threads: int, **limits: Unpack[Limits]
+) -> tuple[NDArray[np.int32], int, Callable[[], WhitespaceTokenizer]]:
+    """The ids of documents in UTF-8, V, and what makes the tokenizer: `train_and_encode`, the strings made later.
+
+    There are none of the marks that `checked` refuses, and lower-case is asked for nowhere.
+    """
+    pieces = [piece for document in documents for piece in in_pieces(document, threads)]
+
+    def read(first: int) -> tuple[Types, list[NDArray[np.int32]]]:
+        own = Types(AT_FIRST)
+        return own, [own.read(piece, lines=options.lines) for piece in pieces[first::threads]]
+
+    parts = list(in_threads(read, range(threads), threads))
+    types, counts = parts[0][0], np.zeros(0, np.int64)
+    number_in_types = []  # of the types of each part; the one of -1, the end of a line, stands last
+    for own, own_numbers in parts:
+        same = np.arange(own.known) if own is types else types.read(own.apart(), lines=False)
+        number_in_types.append(np.append(same, -1))
+        counts = np.concatenate([counts, np.zeros(types.known - len(counts), np.int64)])
+        for numbers in own_numbers:
+            counts[same] += own.count(numbers)
+    ranked, counts = rank(types, counts, options, **limits)
+    id_of, ids = ids_of(ranked, types.known), []
+    for i, piece in enumerate(pieces):
+        numbers = parts[i % threads][1][i // threads]
+        ids.append(id_of[number_in_types[i % threads] + 1][numbers])
+        if options.lines and len(piece) and piece[-1] != ord("\n"):
+            ids.append(np.array([EOS], np.int32))
+    return np.concatenate(ids), len(RESERVED) + len(ranked), lambda: of_ranked(types, ranked, counts, options)
+
+
+def in_pieces(document: Bytes, number: int) -> list[Bytes]:
+    """So many pieces of a document, fewer where its lines are long; each but the last ends with a line."""
+    bounds = [0]
+    for k in range(1, number):
+        near = max(bounds[-1], k * len(document) // number)
+        found = np.flatnonzero(document[near : near + BLOCK] == ord("\n"))
+        bounds.append(near + int(found[0]) + 1 if len(found) else bounds[-1])
+    return [document[begin:end] for begin, end in pairwise([*bounds, len(document)])]
 
 
 def from_word_counts(

@@ -50,7 +50,7 @@ class WordTokenizer:
     lossless = False
 
     def __post_init__(self) -> None:
-        if not self.vocabulary.mapped:
+        if not self.vocabulary.sound:
             check_tokens(self.vocabulary, self.options.literal_unk)
 
     @property
