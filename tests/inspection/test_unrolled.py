@@ -91,6 +91,8 @@ def test_a_classifier_pools_what_its_pooling_says() -> None:
     assert [box.label for box in several.boxes if box.kind == "pool"] == ["max", "mean"]
     pool = next(i for i, box in enumerate(several.boxes) if box.kind == "pool")
     assert sum(arrow.end == pool for arrow in several.arrows) == 5
+    several = unroll(ClassifierNet(9, 4, "multilabel", "max", nets=3, **ENCODER), steps=5)
+    assert several.notes[-1].text == "sigmoid of 4\nmean of 3 nets"
     bag = unroll(ClassifierNet(9, 4, "multiclass", "mean", **{**ENCODER, "num_layers": 0}), steps=5)
     assert "cell" not in boxes(bag)
     assert not arrows(bag, "time")

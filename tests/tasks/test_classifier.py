@@ -15,15 +15,17 @@ from calling import call, refused
 
 from chekhov.errors import ChekhovError, TextError
 from chekhov.labels.rows import read_jsonl, read_tsv
-from chekhov.recurrent.classifier_net import POOLINGS, Pool
+from chekhov.recurrent.classifier_net import POOLINGS, ClassifierNet, Pool
 from chekhov.recurrent.tagger_net import gather_rows
+from chekhov.recurrent.word_encoder import Rows
 from chekhov.tasks.classifier import Classifier
 from chekhov.tasks.label_values import words_of
 from chekhov.tasks.tagger import Tagger
 
-SMALL: dict[str, Any] = {
+SIZES: dict[str, Any] = {
     "hidden_size": 8, "word_size": 8, "affix_size": 4, "dropout": 0.1, "batch_size": 8, "epochs": 12, "lr": 0.02
 }  # fmt: skip
+SMALL = {**SIZES, "nets": 1}
 WORDS = ("дом", "сад", "лес", "мост", "двор")
 TEXTS = [f"{word} очень {mood}" for word in WORDS * 6 for mood in ("хорош", "плох")]
 LABELS = ["good", "bad"] * (len(WORDS) * 6)
@@ -35,7 +37,7 @@ def test_every_pooling_learns(pooling: str) -> None:
 
 
 def test_scores_are_those_of_the_net() -> None:
-    classifier = Classifier(**{**SMALL, "epochs": 1}).fit(TEXTS, LABELS)
+    classifier = Classifier(**{**SIZES, "nets": 3, "epochs": 1}).fit(TEXTS, LABELS)
     rows, _ = gather_rows(classifier.inputs.number(words_of(TEXTS)), np.arange(len(TEXTS)))
     with torch.inference_mode():
         np.testing.assert_allclose(classifier._scores(TEXTS), classifier.net(rows), atol=1e-5)
@@ -58,9 +60,30 @@ def test_padding_is_left_out(kind: str) -> None:
     assert torch.isfinite(pool(hidden, torch.tensor([0, 5]))).all()
 
 
+@pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
+def test_several_nets_are_averaged_and_each_learns_by_itself(task: str) -> None:
+    sizes: dict[str, Any] = {"words": 20, "labels": 3, "task": task, "pooling": "max"}
+    sizes |= {"word_size": 4, "affix_size": 0, "hidden_size": 3, "num_layers": 1, "dropout": 0.0, "word_dropout": 0.0}
+    torch.manual_seed(5)
+    several = ClassifierNet(nets=3, **sizes)
+    rows = Rows(torch.arange(20)[:, None], torch.randint(20, (6, 4)), torch.tensor([4, 1, 2, 4, 3, 4]))
+    targets = {"multiclass": torch.arange(6) % 3, "multilabel": torch.rand(6, 3).round(), "regression": torch.randn(6)}
+    singles = []
+    for prefix in ("", "others.0.", "others.1."):
+        own = {n.removeprefix(prefix): a for n, a in several.arrays().items() if n.startswith(prefix)}
+        own = {name: array for name, array in own.items() if not name.startswith("others.")}
+        singles.append(ClassifierNet.from_arrays(sizes, own))  # as folders of before have them, without "nets"
+    scores = [single(rows) for single in singles]
+    assert (scores[0] - scores[1]).abs().max() > 1e-3
+    torch.testing.assert_close(several(rows), (scores[0] + scores[1] + scores[2]) / 3)
+    losses = [single.loss(rows, targets[task]) for single in singles]
+    torch.testing.assert_close(several.loss(rows, targets[task]), (losses[0] + losses[1] + losses[2]) / 3)
+    assert several.sizes()["nets"] == 3
+
+
 @pytest.mark.parametrize("model", ["net", "bag", "linear", "auto"])
 def test_every_model_comes_back_from_its_folder(model: str, tmp_path: Path) -> None:
-    classifier = Classifier(**SMALL, model=model).fit(TEXTS, LABELS, out=tmp_path)
+    classifier = Classifier(**SIZES, nets=2, model=model).fit(TEXTS, LABELS, out=tmp_path)
     again = Classifier.load(tmp_path)
     np.testing.assert_array_equal(again.predict_proba(TEXTS), classifier.predict_proba(TEXTS))
     assert again.predict(["лес очень плох"]).tolist() == ["bad"]
@@ -117,6 +140,7 @@ def test_texts_may_be_empty_long_or_new() -> None:
         ({"task": "regression"}, [float("nan")] * 60, "E-LABEL-010"),
         ({"task": "regression"}, ["many"] * 60, "E-LABEL-010"),
         ({"pooling": "median"}, LABELS, "E-LABEL-001"),
+        ({"nets": 0}, LABELS, "E-RANGE-001"),
         ({"model": "forest"}, LABELS, "E-LABEL-001"),
         ({"task": "ranking"}, LABELS, "E-LABEL-001"),
         ({}, LABELS[1:], "E-LABEL-003"),
@@ -124,7 +148,7 @@ def test_texts_may_be_empty_long_or_new() -> None:
 )
 def test_what_cannot_be_learnt_is_refused(settings: dict[str, Any], labels: list[Any], code: str) -> None:
     with pytest.raises(ChekhovError) as caught:
-        Classifier(**SMALL, **settings).fit(TEXTS, labels)
+        Classifier(**{**SMALL, **settings}).fit(TEXTS, labels)
     assert caught.value.code == code
 
 
@@ -161,7 +185,7 @@ def test_scikit_learn_uses_both() -> None:
     assert cross_val_score(classifier, TEXTS, LABELS, cv=2).mean() > 0.9
     search = GridSearchCV(classifier, {"pooling": ["max", "mean"]}, cv=2).fit(TEXTS, LABELS)
     assert search.best_score_ > 0.9
-    tagger = Tagger(**{**SMALL, "epochs": 20}, features="affixes")
+    tagger = Tagger(**{**SIZES, "epochs": 20}, features="affixes")
     sentences = [text.split() for text in TEXTS]
     tags = [["N", "A", word[2][0]] for word in sentences]
     assert cross_val_score(tagger, sentences, tags, cv=2).mean() > 0.9
@@ -222,7 +246,7 @@ def test_auto_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
 
         return watch
 
-    settings = {**SMALL, "epochs": 2, "model": "auto"}
+    settings = {**SIZES, "nets": 2, "epochs": 2, "model": "auto"}
     whole = Classifier(**settings).fit(TEXTS, LABELS, out=tmp_path / "whole")
     assert not (tmp_path / "whole" / "runs").exists()
     steps: list[int] = []

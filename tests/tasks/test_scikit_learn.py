@@ -36,7 +36,7 @@ class Rows(Classifier):
         self.hidden_size, self.epochs, self.lr, self.seed = hidden_size, epochs, lr, seed
 
     def __getattr__(self, name: str) -> Any:
-        fixed = {**Classifier().get_params(), "word_size": 8, "affix_size": 2, "dropout": 0.1, "batch_size": 8}
+        fixed = {**Classifier(nets=1).get_params(), "word_size": 8, "affix_size": 2, "dropout": 0.1, "batch_size": 8}
         if name in fixed:
             return fixed[name]
         raise AttributeError(name)

@@ -83,6 +83,7 @@ def classifier(
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave malformed lines out, and count them.")] = False,
     hidden_size: Annotated[int, typer.Option(help="Units of each direction.")] = 96,
     num_layers: Annotated[int, typer.Option(help="Layers of both directions.")] = 1,
+    nets: Annotated[int, typer.Option(help="So many, whose scores are averaged.")] = 3,
     dropout: Annotated[float, typer.Option(help="Of inputs and outputs of the layers.")] = 0.5,
     batch_size: Annotated[int, typer.Option(help="Texts of a step.")] = 32,
     epochs: Annotated[int | None, typer.Option(help="Passes over the texts. [8; of fewer than 5,000 texts 14]")] = None,

@@ -228,7 +228,8 @@ def draw_classifier(picture: Unrolled, net: Any, inputs: Sequence[str], outputs:
         rows = below * 2 if pool.kind == "last" and len(below) == 1 else below
         picture.connect([draw_pool(picture, pool.kind, rows, at, top)], [out])
     named = {"multiclass": f"softmax over {net.labels}", "multilabel": f"sigmoid of {net.labels}"}
-    picture.notes += [Note("pooling", -0.6, top), Note(named.get(net.task, "a number"), -0.6, top + 1)]
+    of = f"\nmean of {len(net.encoders)} nets" if net.others else ""
+    picture.notes += [Note("pooling", -0.6, top), Note(named.get(net.task, "a number") + of, -0.6, top + 1)]
 
 
 def draw_decoder(picture: Unrolled, net: ConditionalLM, outputs: Sequence[str], x: float, vector: int) -> None:

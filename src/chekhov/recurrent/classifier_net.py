@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chekhov.errors import UsageError
+from chekhov.errors import UsageError, check_range
 from chekhov.recurrent.tagger_net import StoredNet
 from chekhov.recurrent.word_encoder import Rows, WordEncoder
 
@@ -47,7 +47,11 @@ class Pool(nn.Module):
 
 
 class ClassifierNet(StoredNet):
-    """``pooling``: one of `POOLINGS`, or several joined by +. ``weights``: of each class in the loss."""
+    """``pooling``: one of `POOLINGS`, or several joined by +. ``weights``: of each class in the loss.
+
+    ``nets``: so many of them, from other first weights and with other dropout, whose scores are averaged; what one of
+    them has wrong by chance, the others have right (Hansen & Salamon 1990, ensembles).
+    """
 
     def __init__(
         self,
@@ -57,9 +61,11 @@ class ClassifierNet(StoredNet):
         pooling: str,
         weights: list[float] | None = None,
         temperature: float = 1.0,
+        nets: int = 1,
         **encoder: Any,
     ):
         super().__init__()
+        check_range("nets", nets, 1, 64)
         if task not in TASKS:
             raise UsageError("E-LABEL-001", f"the task {task!r} is unknown", mend=f"one of {', '.join(TASKS)}")
         self.word_count, self.labels, self.task, self.pooling = words, labels, task, pooling
@@ -67,22 +73,42 @@ class ClassifierNet(StoredNet):
         self.encoder = WordEncoder(words, **encoder)
         self.pools = nn.ModuleList(Pool(kind, self.encoder.output_size) for kind in pooling.split("+"))
         self.scores = nn.Linear(len(self.pools) * self.encoder.output_size, labels)
+        own = (words, labels, task, pooling, weights)
+        self.others = nn.ModuleList(ClassifierNet(*own, **encoder) for _ in range(nets - 1))
 
     def sizes(self) -> dict[str, Any]:
         own = {"words": self.word_count, "labels": self.labels, "task": self.task, "pooling": self.pooling}
-        return {**own, "weights": self.class_weights, "temperature": self.temperature, **self.encoder_sizes}
+        own |= {"weights": self.class_weights, "temperature": self.temperature, "nets": 1 + len(self.others)}
+        return {**own, **self.encoder_sizes}
+
+    @property
+    def nets(self) -> list[ClassifierNet]:
+        return [self, *self.others]
+
+    @property
+    def encoders(self) -> list[WordEncoder]:
+        return [net.encoder for net in self.nets]
 
     def forward(self, rows: Rows) -> Tensor:
-        """(B, labels): scores."""
+        """(B, labels): scores, the mean of the nets'."""
+        return torch.stack([net.own_scores(rows) for net in self.nets]).mean(0)
+
+    def own_scores(self, rows: Rows) -> Tensor:
         return self.scores_of(self.encoder(rows), rows.lengths)
 
     def scores_of(self, hidden: Tensor, lengths: Tensor) -> Tensor:
-        """hidden (B, T, H), of the encoder -> (B, labels)"""
+        """hidden (B, T, H), of this net's encoder -> (B, labels)"""
         return self.scores(torch.cat([pool(hidden, lengths) for pool in self.pools], dim=1))
 
     def loss(self, rows: Rows, targets: Tensor) -> Tensor:
-        """Nats per text, or the squared error. targets (B,) of classes, (B, labels) of 0 and 1, or (B,) of numbers."""
-        scores = self.forward(rows)
+        """Nats per text, or the squared error, the mean over the nets, each by itself.
+
+        targets (B,) of classes, (B, labels) of 0 and 1, or (B,) of numbers.
+        """
+        return torch.stack([net.own_loss(rows, targets) for net in self.nets]).mean()
+
+    def own_loss(self, rows: Rows, targets: Tensor) -> Tensor:
+        scores = self.own_scores(rows)
         if self.task == "regression":
             return F.mse_loss(scores[:, 0], targets.float())
         weight = None if self.class_weights is None else torch.tensor(self.class_weights)

@@ -74,6 +74,10 @@ class TaggerNet(StoredNet):
         own = {"words": self.word_count, "columns": self.columns, "crf": self.crf, "temperatures": self.temperatures}
         return {**own, **self.encoder_sizes}
 
+    @property
+    def encoders(self) -> list[WordEncoder]:
+        return [self.encoder]
+
     def forward(self, rows: Rows) -> list[Tensor]:
         """Scores (B, T, K) of each column."""
         hidden = self.encoder(rows)

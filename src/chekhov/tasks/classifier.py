@@ -41,8 +41,8 @@ class Classifier(Estimator):
     ``task``: multiclass, multilabel (labels joined by a comma, or lists) or regression. ``model``: net; bag (of
     embeddings, no LSTM); linear (tf-idf and logistic regression; multiclass only); or auto: all of them, and the best
     on the validation part is kept. ``pooling``: last, mean, max, attention, or several joined by +. ``class_weight``:
-    balanced or None. ``epochs``: 8, or 14 of fewer than 5,000 texts, where it is None. After `fit`: ``classes_``,
-    ``table`` (figures of each model) and ``training``.
+    balanced or None. ``nets``: so many of them side by side, whose scores are averaged. ``epochs``: 8, or 14 of fewer
+    than 5,000 texts, where it is None. After `fit`: ``classes_``, ``table`` (figures of each model), ``training``.
     """
 
     net: Any = None
@@ -61,6 +61,7 @@ class Classifier(Estimator):
         vector_limit: int = LIMIT,
         hidden_size: int = 96,
         num_layers: int = 1,
+        nets: int = 3,
         word_size: int = 64,
         affix_size: int = 16,
         character_size: int = 24,
@@ -77,7 +78,7 @@ class Classifier(Estimator):
     ):
         self.task, self.model, self.pooling, self.class_weight = task, model, pooling, class_weight
         self.features, self.vectors, self.vector_limit = features, vectors, vector_limit
-        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.hidden_size, self.num_layers, self.nets = hidden_size, num_layers, nets
         self.character_size, self.projection_size = character_size, projection_size
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
@@ -137,7 +138,7 @@ class Classifier(Estimator):
                 self._fit_linear(*given, valid_texts, valid_labels)
             else:
                 self._fit_net(kind, *given, valid_texts, valid_labels, out=out, resume=resume, watch=watch)
-            error = self._judge(valid_texts, valid_labels)
+            error = self._judge(self._scores(valid_texts), valid_labels)
             self.table.append({"model": kind, **self._row(valid_texts, valid_labels)})
             linear = self.net if kind == "linear" else linear
             if best is None or error < best[0]:
@@ -302,7 +303,8 @@ class Classifier(Estimator):
         self.inputs, self.chosen = WordInputs.begin(self.features, self.vectors, self.vector_limit), kind
         self.inputs.learn(words)
         names = ("word_size", "hidden_size", "dropout", "word_dropout")
-        encoder = {**{n: getattr(self, n) for n in names}, "num_layers": 0 if kind == "bag" else self.num_layers}
+        layers, nets = (0, 1) if kind == "bag" else (self.num_layers, self.nets)
+        encoder = {**{n: getattr(self, n) for n in names}, "num_layers": layers, "nets": nets}
         encoder |= self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
         balanced = self.class_weight is not None and self.task != "regression"
         weights = balanced_weights(targets, len(self.classes_)) if balanced else None
@@ -322,7 +324,7 @@ class Classifier(Estimator):
             lambda rows, places: targets[rows],
             plan,
             data=[targets, *self.inputs.arrays().values()],
-            validate=lambda: self._judge(valid_texts, valid_labels),
+            validate=lambda: self._judge(self._scores(valid_texts), valid_labels),
             folder=folder,
             resume=resume,
             keep_best=lambda progress: None if folder is None or self.model == "auto" else self.save(folder),
@@ -344,38 +346,39 @@ class Classifier(Estimator):
         words = self.inputs.number(words_of(texts))
         training = self.net.training
         self.net.eval()
-        for rows, hidden in read(self.net.encoder, words, sorted_batches(words.lengths, 128, MAX_TOKENS)):
-            with torch.inference_mode():
-                out[rows] = self.net.scores_of(hidden, torch.from_numpy(words.lengths[rows])).numpy()
+        batches = sorted_batches(words.lengths, 128, MAX_TOKENS)
+        for net in self.net.nets:
+            for rows, hidden in read(net.encoder, words, batches):
+                with torch.inference_mode():
+                    scores = net.scores_of(hidden, torch.from_numpy(words.lengths[rows])).numpy()
+                out[rows] += scores.astype(np.float64) / len(self.net.nets)
         self.net.train(training)
         return out if self.partner is None else mixed(out, self.partner.scores(list(texts)), self.share)
 
     def _mix_with(self, linear: LinearText, texts: Sequence[str], labels: Sequence[Any]) -> float:
         """Let a linear model have a say beside the net, by the best of `SHARES`; what `_judge` says of it."""
-        scores, other, wanted = self._scores(texts), linear.scores(list(texts)), self._targets(labels)
-
-        def worth(share: float) -> float:
-            own = mixed(scores, other, share)
-            return float((own.argmax(1) != wanted).mean()) + TIE * cross_entropy(own, wanted, multilabel=False)
-
-        self.partner, self.share = linear, min(SHARES, key=worth)
+        scores, other = self._scores(texts), linear.scores(list(texts))
+        worth = {share: self._judge(mixed(scores, other, share), labels) for share in SHARES}
+        self.partner, self.share = linear, min(SHARES, key=worth.__getitem__)
         self.table.append({"model": MIXED, **self._row(texts, labels)})  # CPU seconds: the net's
-        return worth(self.share)
+        return worth[self.share]
 
-    def _error(self, texts: Sequence[str], labels: Sequence[Any]) -> float:
+    def _error(self, scores: NDArray[np.float64], labels: Sequence[Any]) -> float:
         """1 - accuracy; of several labels 1 - F1 over all; of numbers the squared error in deviations."""
+        wanted = self._targets(labels)
         if self.task == "regression":
-            return float(((self._scores(texts)[:, 0] - self._targets(labels)) ** 2).mean())
+            return float(((scores[:, 0] - wanted) ** 2).mean())
         if self.task == "multilabel":
-            wanted, found = self._targets(labels) > 0, self._scores(texts) > 0
-            return 1 - float(2 * (wanted & found).sum() / max(1, wanted.sum() + found.sum()))
-        return 1 - float((self._scores(texts).argmax(1) == self._targets(labels)).mean())
+            own, found = wanted > 0, scores > 0
+            return 1 - float(2 * (own & found).sum() / max(1, own.sum() + found.sum()))
+        return 1 - float((scores.argmax(1) == wanted).mean())
 
     def _row(self, texts: Sequence[str], labels: Sequence[Any]) -> dict[str, Any]:
         """What the table says of the model at hand."""
-        row: dict[str, Any] = {"error": self._error(texts, labels), "cpu_seconds": self.training.get("cpu_seconds")}
+        scores = self._scores(texts)
+        row: dict[str, Any] = {"error": self._error(scores, labels), "cpu_seconds": self.training.get("cpu_seconds")}
         if self.task == "multiclass":
-            found = self.classes_[self._scores(texts).argmax(1)]
+            found = self.classes_[scores.argmax(1)]
             row |= {"accuracy": 1 - row["error"], "macro_f1": macro_f1([str(x) for x in labels], found.astype(str))}
         return row
 
@@ -387,10 +390,9 @@ class Classifier(Estimator):
         several = self.task == "multilabel"
         self.temperature = best_temperature(lambda t: cross_entropy(scores / t, wanted, multilabel=several))
 
-    def _judge(self, texts: Sequence[str], labels: Sequence[Any]) -> float:
+    def _judge(self, scores: NDArray[np.float64], labels: Sequence[Any]) -> float:
         """`_error`, and of equal ones the one that is surer of what is right."""
+        error = self._error(scores, labels)
         if self.task == "regression":
-            return self._error(texts, labels)
-        several = self.task == "multilabel"
-        surprise = cross_entropy(self._scores(texts), self._targets(labels), multilabel=several)
-        return self._error(texts, labels) + TIE * surprise
+            return error
+        return error + TIE * cross_entropy(scores, self._targets(labels), multilabel=self.task == "multilabel")

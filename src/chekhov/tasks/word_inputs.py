@@ -120,7 +120,8 @@ class WordInputs:
         if self.vectors is not None:
             import torch
 
-            net.encoder.give_vectors(torch.from_numpy(self.vectors))
+            for each in net.encoders:
+                each.give_vectors(torch.from_numpy(self.vectors))
 
     # What is stored.
 
