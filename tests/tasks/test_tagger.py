@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from calling import call, refused
 
 import chekhov.tasks.tagger as module
 from chekhov.errors import ChekhovError
 from chekhov.labels.spans import spans_of
+from chekhov.recurrent.tagger_net import gather_rows
 from chekhov.tasks.tagger import Tagger
 
 SMALL: dict[str, Any] = {
@@ -79,6 +81,24 @@ def test_it_comes_back_from_its_folder(tagger: Tagger, tmp_path: Path) -> None:
     again = Tagger.load(tmp_path / "t")
     assert again.predict(words) == tagger.predict(words)
     assert again.get_params() == {**tagger.get_params(), "columns": ["tag"]}
+
+
+def test_several_nets_are_averaged_and_share_the_transitions(tmp_path: Path) -> None:
+    words, tags = corpus()
+    made = Tagger(**SMALL, nets=3, epochs=4).fit(words, tags, out=tmp_path / "t")
+    net, (batch, places) = made.net, gather_rows(made.inputs.number(words), np.arange(len(words)))
+    scores = [each.own_scores(batch)[0] for each in net.nets]
+    assert not torch.allclose(scores[0], scores[1], atol=1e-3)
+    torch.testing.assert_close(net(batch)[0], sum(scores) / 3)
+    targets = torch.from_numpy(np.array([0, *range(len(net.columns[0]))])[places % 4])
+    targets[torch.from_numpy(places) < 0] = -1
+    losses = [net.heads[0].loss(own, targets, batch.lengths) for own in scores]
+    torch.testing.assert_close(net.loss(batch, targets[None]), sum(losses) / 3)
+    again = Tagger.load(tmp_path / "t")
+    assert again.net.sizes()["nets"] == 3
+    assert again.predict(words) == made.predict(words)
+    ((_, _, found),) = made._scores(words[:1])
+    np.testing.assert_allclose(found[0][0], made.net(batch)[0][0, : len(words[0])].detach().numpy(), atol=1e-5)
 
 
 def test_several_columns() -> None:

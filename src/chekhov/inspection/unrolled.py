@@ -130,6 +130,7 @@ def plan_of(net: Any) -> Plan:
     if isinstance(net, TaggerNet):
         sizes = zip(net.columns, net.crf, strict=True)
         out = "\n".join(f"{'CRF' if crf else 'softmax'} over {len(tags)} tags" for tags, crf in sizes)
+        out += mean_of(net)
         return encoder_plan(net.encoder, out, crf=any(net.crf))
     if isinstance(net, TaskNet):
         cells = list(getattr(net.cell, "cells", [net.cell]))
@@ -228,8 +229,11 @@ def draw_classifier(picture: Unrolled, net: Any, inputs: Sequence[str], outputs:
         rows = below * 2 if pool.kind == "last" and len(below) == 1 else below
         picture.connect([draw_pool(picture, pool.kind, rows, at, top)], [out])
     named = {"multiclass": f"softmax over {net.labels}", "multilabel": f"sigmoid of {net.labels}"}
-    of = f"\nmean of {len(net.encoders)} nets" if net.others else ""
-    picture.notes += [Note("pooling", -0.6, top), Note(named.get(net.task, "a number") + of, -0.6, top + 1)]
+    picture.notes += [Note("pooling", -0.6, top), Note(named.get(net.task, "a number") + mean_of(net), -0.6, top + 1)]
+
+
+def mean_of(net: Any) -> str:
+    return f"\nmean of {len(net.encoders)} nets" if net.others else ""
 
 
 def draw_decoder(picture: Unrolled, net: ConditionalLM, outputs: Sequence[str], x: float, vector: int) -> None:

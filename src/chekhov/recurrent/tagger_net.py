@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chekhov.errors import ModelError
+from chekhov.errors import ModelError, check_range
 from chekhov.labels.features import Words
 from chekhov.labels.spans import may_follow
 from chekhov.recurrent.crf import CRF, Softmax
@@ -51,8 +51,25 @@ class StoredNet(nn.Module):
         return net.eval()
 
 
-class TaggerNet(StoredNet):
-    """``columns``: the tags of each; ``crf``: which of them have a CRF, whose tags then are in BIOES."""
+class Scorer(StoredNet):
+    """Word encoder -> scores of the tags of each column."""
+
+    def __init__(self, words: int, columns: list[list[str]], **encoder: Any):
+        super().__init__()
+        self.encoder = WordEncoder(words, **encoder)
+        self.scores = nn.ModuleList(nn.Linear(self.encoder.output_size, len(labels)) for labels in columns)
+
+    def own_scores(self, rows: Rows) -> list[Tensor]:
+        hidden = self.encoder(rows)
+        return [layer(hidden) for layer in self.scores]
+
+
+class TaggerNet(Scorer):
+    """``columns``: the tags of each; ``crf``: which of them have a CRF, whose tags then are in BIOES.
+
+    ``nets``: so many encoders, from other first weights and with other dropout, whose scores are averaged; each learns
+    by itself, but for the transitions of a CRF, which they share (Hansen & Salamon 1990, ensembles).
+    """
 
     def __init__(
         self,
@@ -60,34 +77,42 @@ class TaggerNet(StoredNet):
         columns: list[list[str]],
         crf: list[bool],
         temperatures: list[float] | None = None,
+        nets: int = 1,
         **encoder: Any,
     ):
-        super().__init__()
+        super().__init__(words, columns, **encoder)
+        check_range("nets", nets, 1, 64)
         self.temperatures = temperatures or [1.0] * len(columns)
         self.word_count, self.columns, self.crf, self.encoder_sizes = words, columns, crf, encoder
-        self.encoder = WordEncoder(words, **encoder)
-        self.scores = nn.ModuleList(nn.Linear(self.encoder.output_size, len(labels)) for labels in columns)
         heads = [CRF(labels, may_follow) if chain else Softmax(len(labels)) for labels, chain in zip(columns, crf)]
         self.heads = nn.ModuleList(heads)
+        self.others = nn.ModuleList(Scorer(words, columns, **encoder) for _ in range(nets - 1))
 
     def sizes(self) -> dict[str, Any]:
         own = {"words": self.word_count, "columns": self.columns, "crf": self.crf, "temperatures": self.temperatures}
-        return {**own, **self.encoder_sizes}
+        return {**own, "nets": len(self.nets), **self.encoder_sizes}
+
+    @property
+    def nets(self) -> list[Scorer]:
+        return [self, *self.others]
 
     @property
     def encoders(self) -> list[WordEncoder]:
-        return [self.encoder]
+        return [net.encoder for net in self.nets]
 
     def forward(self, rows: Rows) -> list[Tensor]:
-        """Scores (B, T, K) of each column."""
-        hidden = self.encoder(rows)
-        return [layer(hidden) for layer in self.scores]
+        """Scores (B, T, K) of each column, the mean of the nets'."""
+        return [torch.stack(scores).mean(0) for scores in zip(*(net.own_scores(rows) for net in self.nets))]
 
     def loss(self, rows: Rows, targets: Tensor) -> Tensor:
-        """Nats per word, summed over the columns: targets (columns, B, T), -1 after the end of a row."""
-        heads = zip(self.heads, self.forward(rows), targets)
-        losses = [head.loss(scores, own, rows.lengths) for head, scores, own in heads]  # type: ignore[operator]
-        return torch.stack(losses).sum()
+        """Nats per word, summed over the columns, the mean over the nets: targets (columns, B, T), -1 after the end of
+        a row."""
+        losses = [
+            head.loss(scores, own, rows.lengths)  # type: ignore[operator]
+            for net in self.nets
+            for head, scores, own in zip(self.heads, net.own_scores(rows), targets)
+        ]
+        return torch.stack(losses).sum() / len(self.nets)
 
 
 def gather_rows(words: Words, rows: NDArray[np.int64]) -> tuple[Rows, NDArray[np.int64]]:

@@ -48,8 +48,9 @@ class Tagger(Estimator):
 
     ``columns``: names of the tag columns. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES.
     ``scheme``: in which spans are written. ``features``: affixes, chars, lm:DIR, lm-backward:DIR, joined by commas;
-    ``vectors``: a file of `read_vectors`. Sizes in units, ``lr`` the peak rate of AdamW. ``features``, ``dropout`` and
-    ``epochs`` that are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where there are fewer than 5,000 sentences.
+    ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. Sizes in units,
+    ``lr`` the peak rate of AdamW. ``features``, ``dropout`` and ``epochs`` that are None are of `DEFAULTS`, or of
+    `DEFAULTS_OF_FEW` where there are fewer than 5,000 sentences.
     After `fit`: ``net``, ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
     """
 
@@ -67,6 +68,7 @@ class Tagger(Estimator):
         vector_limit: int = LIMIT,
         hidden_size: int = 160,
         num_layers: int = 1,
+        nets: int = 1,
         word_size: int = 64,
         affix_size: int = 32,
         character_size: int = 32,
@@ -84,7 +86,7 @@ class Tagger(Estimator):
         self.columns, self.head, self.scheme = columns, head, scheme
         self.features, self.vectors, self.vector_limit = features, vectors, vector_limit
         self.character_size, self.projection_size = character_size, projection_size
-        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.hidden_size, self.num_layers, self.nets = hidden_size, num_layers, nets
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
         self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
@@ -291,7 +293,7 @@ class Tagger(Estimator):
         return {name: default if given[name] is None else given[name] for name, default in defaults.items()}
 
     def _encoder_sizes(self, dropout: float) -> dict[str, Any]:
-        names = ("word_size", "hidden_size", "num_layers", "word_dropout")
+        names = ("word_size", "hidden_size", "num_layers", "word_dropout", "nets")
         inputs = self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
         return {**{name: getattr(self, name) for name in names}, "dropout": dropout, **inputs}
 
@@ -310,10 +312,15 @@ class Tagger(Estimator):
         from chekhov.recurrent.reading import read
 
         words = self.inputs.number(sentences)
-        for rows, hidden in read(self.net.encoder, words, sorted_batches(words.lengths, 128, MAX_TOKENS)):
+        batches = sorted_batches(words.lengths, 128, MAX_TOKENS)
+        for read_by_each in zip(*(read(net.encoder, words, batches) for net in self.net.nets)):
+            rows = read_by_each[0][0]
             with torch.inference_mode():
-                scores = [linear(layer, hidden).numpy() for layer in self.net.scores]
-            yield rows, words.lengths[rows], scores
+                scores = [
+                    torch.stack([linear(layer, hidden) for layer, (_, hidden) in zip(layers, read_by_each)]).mean(0)
+                    for layers in zip(*(net.scores for net in self.net.nets))
+                ]
+            yield rows, words.lengths[rows], [part.numpy() for part in scores]
 
     def _predict(self, sentences: Sequence[Sequence[str]]) -> list[list[list[str]]]:
         out: list[list[list[str]]] = [[[] for _ in sentences] for _ in self.net.columns]
