@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import kernel
-from chekhov.kernels.matmul_kernels import product_32
+from chekhov.kernels.matmul_kernels import PANEL, product_32
 from chekhov.kernels.packing_kernels import interleave, turn_pairs
 from chekhov.kernels.tile_kernels import tiles_off, tiles_on
 from chekhov.kernels.vector_kernels import LANES
 
-PANEL = 32
 CHUNK = 352  # numbers of 32 rows that stay in the first cache while panels pass
 DEPTH, STRIP = 2 * CHUNK, 128  # lines of a sum at once, columns of the left side that are turned at once
 APART = 32  # numbers between two rows of a buffer, so that they do not share lines of the cache

@@ -49,8 +49,7 @@ class Pool(nn.Module):
 class ClassifierNet(StoredNet):
     """``pooling``: one of `POOLINGS`, or several joined by +. ``weights``: of each class in the loss.
 
-    ``nets``: so many of them, from other first weights and with other dropout, whose scores are averaged; what one of
-    them has wrong by chance, the others have right (Hansen & Salamon 1990, ensembles).
+    ``nets``: so many of them, from other first weights and with other dropout, whose scores are averaged.
     """
 
     def __init__(
@@ -80,14 +79,6 @@ class ClassifierNet(StoredNet):
         own = {"words": self.word_count, "labels": self.labels, "task": self.task, "pooling": self.pooling}
         own |= {"weights": self.class_weights, "temperature": self.temperature, "nets": 1 + len(self.others)}
         return {**own, **self.encoder_sizes}
-
-    @property
-    def nets(self) -> list[ClassifierNet]:
-        return [self, *self.others]
-
-    @property
-    def encoders(self) -> list[WordEncoder]:
-        return [net.encoder for net in self.nets]
 
     def forward(self, rows: Rows) -> Tensor:
         """(B, labels): scores, the mean of the nets'."""

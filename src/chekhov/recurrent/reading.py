@@ -67,14 +67,15 @@ def read_group(
         seen[words.tokens[own]] = True  # after the end of a row stands the last word of all, which is not read
     number = np.cumsum(seen) - 1
     types = encoder.embed(torch.from_numpy(words.features[seen]))  # (N, I)
-    first = None if encoder.state_size else [side.project(types) for side in layers[0]]
+    states = words.states if encoder.state_size else None
+    first = [side.project(types) for side in layers[0]] if states is None else []
     for rows, own in zip(group, places):
         lengths, which, every = words.lengths[rows], number[words.tokens[own]].reshape(-1), np.arange(own.size)
-        if first is not None:
+        if states is None:
             hidden = unrolled(layers[0], first, which, lengths, own.shape)
         else:  # what a word is told of its sentence is multiplied too
-            states = torch.from_numpy(words.states[own.reshape(-1)].astype(np.float32))  # type: ignore[index]
-            xs = torch.cat([F.embedding(torch.from_numpy(which), types), linear(encoder.of_states, states)], dim=1)
+            told = linear(encoder.of_states, torch.from_numpy(states[own.reshape(-1)].astype(np.float32)))
+            xs = torch.cat([F.embedding(torch.from_numpy(which), types), told], dim=1)
             hidden = unrolled(layers[0], [side.project(xs) for side in layers[0]], every, lengths, own.shape)
         for layer in layers[1:]:
             tables = [side.project(hidden.flatten(0, 1)) for side in layer]

@@ -18,7 +18,22 @@ from chekhov.types import Arrays
 
 
 class StoredNet(nn.Module):
-    """A net that is stored as arrays, in shapes that its sizes name."""
+    """A net that is stored as arrays, in shapes that its sizes name.
+
+    ``others``: nets whose scores are averaged with its own. What one of them has wrong by chance, the others have right
+    (Hansen & Salamon 1990, ensembles).
+    """
+
+    encoder: WordEncoder
+    others: nn.ModuleList
+
+    @property
+    def nets(self) -> list[Any]:
+        return [self, *self.others]
+
+    @property
+    def encoders(self) -> list[WordEncoder]:
+        return [net.encoder for net in self.nets]
 
     def sizes(self) -> dict[str, Any]:
         raise NotImplementedError
@@ -68,7 +83,7 @@ class TaggerNet(Scorer):
     """``columns``: the tags of each; ``crf``: which of them have a CRF, whose tags then are in BIOES.
 
     ``nets``: so many encoders, from other first weights and with other dropout, whose scores are averaged; each learns
-    by itself, but for the transitions of a CRF, which they share (Hansen & Salamon 1990, ensembles).
+    by itself, but for the transitions of a CRF, which they share.
     """
 
     def __init__(
@@ -91,14 +106,6 @@ class TaggerNet(Scorer):
     def sizes(self) -> dict[str, Any]:
         own = {"words": self.word_count, "columns": self.columns, "crf": self.crf, "temperatures": self.temperatures}
         return {**own, "nets": len(self.nets), **self.encoder_sizes}
-
-    @property
-    def nets(self) -> list[Scorer]:
-        return [self, *self.others]
-
-    @property
-    def encoders(self) -> list[WordEncoder]:
-        return [net.encoder for net in self.nets]
 
     def forward(self, rows: Rows) -> list[Tensor]:
         """Scores (B, T, K) of each column, the mean of the nets'."""
