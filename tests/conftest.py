@@ -24,3 +24,8 @@ def data_folder() -> Path:
 def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The blocks of the pages first: they take longest, and no worker is to wait for the other's at the end."""
+    items.sort(key=lambda item: "test_every_block_runs" not in item.nodeid)
