@@ -13,6 +13,7 @@ from calling import call, refused
 
 import chekhov.tasks.tagger as module
 from chekhov.errors import ChekhovError
+from chekhov.kernels import dispatch
 from chekhov.labels.spans import spans_of
 from chekhov.recurrent.tagger_net import gather_rows
 from chekhov.tasks.tagger import Tagger
@@ -96,6 +97,8 @@ def test_several_nets_are_averaged_and_share_the_transitions(tmp_path: Path) -> 
     torch.testing.assert_close(net.loss(batch, targets[None]), sum(losses) / 3)
     again = Tagger.load(tmp_path / "t")
     assert again.net.sizes()["nets"] == 3
+    kernels = {"amx": "torch"}.get(dispatch.chosen().name, dispatch.chosen().name)  # in float32
+    assert json.loads((tmp_path / "t" / "config.json").read_text())["kernels"] == kernels
     assert again.predict(words) == made.predict(words)
     ((_, _, found),) = made._scores(words[:1])
     np.testing.assert_allclose(found[0][0], made.net(batch)[0][0, : len(words[0])].detach().numpy(), atol=1e-5)

@@ -13,6 +13,7 @@ from chekhov.errors import ModelError, check_range
 from chekhov.labels.features import Words
 from chekhov.labels.spans import may_follow
 from chekhov.recurrent.crf import CRF, Softmax
+from chekhov.recurrent.sequences import kernels_of
 from chekhov.recurrent.word_encoder import Rows, WordEncoder
 from chekhov.types import Arrays
 
@@ -25,6 +26,7 @@ class StoredNet(nn.Module):
     """
 
     encoder: WordEncoder
+    encoder_sizes: dict[str, Any]
     others: nn.ModuleList
 
     @property
@@ -34,6 +36,12 @@ class StoredNet(nn.Module):
     @property
     def encoders(self) -> list[WordEncoder]:
         return [net.encoder for net in self.nets]
+
+    @property
+    def kernels(self) -> str:
+        """What unrolls its layers on this machine: a name of `dispatch.PATHS`."""
+        layers, hidden_size = self.encoder_sizes["num_layers"], self.encoder_sizes["hidden_size"]
+        return kernels_of("lstm", hidden_size, {}, "float32") if layers else "torch"
 
     def sizes(self) -> dict[str, Any]:
         raise NotImplementedError

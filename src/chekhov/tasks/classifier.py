@@ -151,7 +151,7 @@ class Classifier(Estimator):
                     best = error, (MIXED, self.net, self.inputs, self.partner)
         self.chosen, self.net, self.inputs, self.partner = best[1] if best else ("", None, WordInputs([""]), None)
         self._calibrate(valid_texts, valid_labels)
-        self.training["table"] = self.table
+        self.training |= {"table": self.table, "kernels": getattr(self.net, "kernels", "reference")}
         if out is not None:
             self.save(out)
             if self.training["stopped_by"] not in ("SIGINT", "SIGTERM"):
@@ -202,6 +202,7 @@ class Classifier(Estimator):
             tokenizer_digest=digest(words),
             card=label_card("classifier", self.parameter_count, training),
             training=training,
+            kernels=self.training.get("kernels", "reference"),
         )
 
     @property

@@ -134,6 +134,7 @@ class Tagger(Estimator):
         self.training = {"chekhov": chekhov.__version__, **(training or {})}
         net = TaggerNet(len(self.words), labels, spans, **self._encoder_sizes(chosen["dropout"]))
         self.inputs.attach(net)
+        self.training["kernels"] = net.kernels
         numbered = self.inputs.number(texts)
         ids = [{label: k for k, label in enumerate(known)} for known in labels]
         targets = np.array(
@@ -229,6 +230,7 @@ class Tagger(Estimator):
             tokenizer_digest=digest(words),
             card=label_card("tagger", self.parameter_count, training),
             training=training,
+            kernels=self.training.get("kernels", "reference"),
         )
 
     @classmethod
