@@ -17,6 +17,9 @@ def tagger(
     valid: Annotated[str | None, typer.Option(help="Chooses the best weights. [a tenth of the sentences]")] = None,
     test: Annotated[str | None, typer.Option(help="Measured once, at the end.")] = None,
     column: Annotated[list[str], typer.Option(help="Of CoNLL-U: UPOS, XPOS, FEATS; more than one may be.")] = [],  # noqa: B006
+    model: Annotated[
+        str, typer.Option(help="net, or auto: a log-linear model beside it, where the two together are better.")
+    ] = "auto",
     head: Annotated[str, typer.Option(help="softmax, crf, or auto: a CRF where the tags are spans.")] = "auto",
     scheme: Annotated[str, typer.Option(help="How spans are written: iob, iob2 or bioes.")] = "iob2",
     features: Annotated[
@@ -63,8 +66,8 @@ def tagger(
 
     check_out(out)
     silent = (lambda message: None) if quiet else note
-    model = train_tagger(train, command=command_line(), note=silent, quiet=quiet, **settings)
-    finish("tagger", "tag", model, out, json=json, quiet=quiet)
+    trained = train_tagger(train, command=command_line(), note=silent, quiet=quiet, **settings)
+    finish("tagger", "tag", trained, out, json=json, quiet=quiet)
 
 
 def classifier(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chekhov.recurrent.cell import Cell
+from chekhov.recurrent.dropout import dropout
 
 
 class Bidirectional(nn.Module):
@@ -33,7 +33,7 @@ class Bidirectional(nn.Module):
         backwards = torch.where(real[..., 0], lengths[:, None] - 1 - places, places)[..., None]  # its own inverse
         for layer, (ahead, back) in enumerate(zip(self.forward_cells, self.backward_cells, strict=True)):
             if layer > 0:
-                xs = F.dropout(xs, self.dropout, self.training)
+                xs = dropout(xs, self.dropout, self.training)
             turned = torch.take_along_dim(xs, backwards, dim=1)
             seen, _ = ahead.unroll(xs, ahead.initial_state(B))  # type: ignore[operator]
             to_come, _ = back.unroll(turned, back.initial_state(B))  # type: ignore[operator]

@@ -12,11 +12,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chekhov.recurrent.bidirectional import Bidirectional
 from chekhov.recurrent.classifier_net import Pool
+from chekhov.recurrent.dropout import dropout
+from chekhov.recurrent.embedding import embedding
 from chekhov.recurrent.language_model import CELLS, RecurrentLM, RecurrentState
 from chekhov.state import leaves, map_state
 from chekhov.types import BOS, Ids, LogProbs
@@ -109,7 +110,7 @@ class EncoderDecoder(nn.Module):
 
     def encode(self, source: Tensor, lengths: Tensor) -> Tensor:
         """source (B, L), lengths (B,) -> (B, 2H). What stands after the end of a row reaches nothing."""
-        xs = F.dropout(self.embedding(source), self.dropout, self.training)
+        xs = dropout(embedding(source, self.embedding.weight), self.dropout, self.training)
         return self.pool(self.encoder(xs, lengths), lengths)
 
     def loss(self, source: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from chekhov.errors import ModelError, UsageError, check_range
 from chekhov.recurrent.cell import Cell
 from chekhov.recurrent.dropout import dropout
 from chekhov.recurrent.elman import Elman
+from chekhov.recurrent.embedding import embedding
 from chekhov.recurrent.gru import GRU
 from chekhov.recurrent.indrnn import IndRNN
 from chekhov.recurrent.lstm import LSTM
@@ -134,7 +135,7 @@ class RecurrentLM(nn.Module):
         ids = ids.masked_fill(ids == BOS, EOS)
         if self.embedding is None:
             return F.one_hot(ids, self.vocab_size).to(self.head.weight.dtype)
-        x = self.embedding(ids)
+        x = embedding(ids, self.embedding.weight)
         return x * self.stack.hidden_size**0.5 if self.tied else x
 
     # The contract, in NumPy.

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chekhov.errors import check_range
 from chekhov.labels.features import AFFIX_FEATURES, BUCKETS
 from chekhov.recurrent.bidirectional import Bidirectional
 from chekhov.recurrent.character_encoder import CharacterEncoder
+from chekhov.recurrent.dropout import dropout
+from chekhov.recurrent.embedding import embedding
 from chekhov.recurrent.lstm import LSTM
 from chekhov.recurrent.products import linear
 
@@ -105,12 +106,13 @@ class WordEncoder(nn.Module):
         words, at = features[:, 0], 1
         if self.training and self.word_dropout:
             words = words.masked_fill(torch.rand(len(words)) < self.word_dropout, 0)
-        parts = [self.words(words)]
+        parts = [embedding(words, self.words.weight)]
         if self.vector_size:
             parts.append(linear(self.of_vectors, self.vectors[features[:, at]]))
             at += 1
         if self.affix_size:
-            parts.append(self.affixes(features[:, at : at + AFFIX_FEATURES] + self.offsets).flatten(1))
+            hashed = features[:, at : at + AFFIX_FEATURES] + self.offsets
+            parts.append(embedding(hashed, self.affixes.weight).flatten(1))
             at += AFFIX_FEATURES
         if self.character_size:
             parts.append(self.characters(features[:, at:]))
@@ -118,10 +120,10 @@ class WordEncoder(nn.Module):
 
     def forward(self, rows: Rows) -> Tensor:
         """(B, T, 2H), 0 after the end of a row."""
-        xs = F.embedding(rows.tokens, self.embed(rows.features))
+        xs = embedding(rows.tokens, self.embed(rows.features))
         if self.state_size and rows.states is not None:
             xs = torch.cat([xs, linear(self.of_states, rows.states)], dim=2)
-        xs = F.dropout(xs, self.dropout, self.training)
+        xs = dropout(xs, self.dropout, self.training)
         if self.layers is None:
             return xs * (torch.arange(rows.tokens.shape[1]) < rows.lengths[:, None])[..., None]
-        return F.dropout(self.layers(xs, rows.lengths), self.dropout, self.training)
+        return dropout(self.layers(xs, rows.lengths), self.dropout, self.training)

@@ -52,3 +52,19 @@ def balanced_weights(targets: NDArray[Any], count: int) -> list[float]:
         return ((len(targets) - positive) / np.maximum(positive, 1)).tolist()
     counts = np.bincount(targets, minlength=count)
     return (len(targets) / (count * np.maximum(counts, 1))).tolist()
+
+
+def columns_of(names: Sequence[str], sentences: Sequence[Sequence[str]], tags: Any) -> list[list[Sequence[str]]]:
+    """The tags by column: of each sentence, where there is one name; else of each column. UsageError E-LABEL-003 unless
+    every word has one in each."""
+    columns = [list(tags)] if len(names) == 1 else [list(column) for column in tags]
+    fits = len(columns) == len(names) and all(len(column) == len(sentences) for column in columns)
+    if not fits:
+        what = f"there are {len(sentences)} sentences, and tags of {[len(column) for column in columns]}"
+        raise UsageError("E-LABEL-003", what, mend="give the tags of each sentence, in the columns' order")
+    for column in columns:
+        for place, (words, own) in enumerate(zip(sentences, column)):
+            if len(words) != len(own) or isinstance(words, str):
+                what = f"sentence {place} has {len(words)} words and {len(own)} tags"
+                raise UsageError("E-LABEL-003", what, mend="a sentence is a list of words, with a tag for each")
+    return columns

@@ -21,6 +21,8 @@ from chekhov.labels.vectors import LIMIT
 from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
+from chekhov.tasks.label_values import columns_of
+from chekhov.tasks.linear_partner import LinearPartner
 from chekhov.tasks.text_model import require_torch
 from chekhov.tasks.word_inputs import WordInputs
 
@@ -30,6 +32,7 @@ FEW = 5_000  # sentences: of fewer, what a word is made of tells more than the w
 DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "epochs": 8}
 DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "epochs": 12}
 VALID_SHARE = 10  # without a validation part a tenth of the sentences is one
+MODELS = ("auto", "net")
 Tags = Sequence[Sequence[str]]
 
 
@@ -46,7 +49,8 @@ class TaggedSpan:
 class Tagger(Estimator):
     """Hashed affixes, shape and word -> bidirectional LSTM -> softmax, or a CRF where the tags are spans.
 
-    ``columns``: names of the tag columns. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES.
+    ``columns``: names of the tag columns. ``model``: net, or auto: the net and a log-linear model together, where that
+    is better on the validation part. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES.
     ``scheme``: in which spans are written. ``features``: affixes, chars, lm:DIR, lm-backward:DIR, joined by commas;
     ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. Sizes in units,
     ``lr`` the peak rate of AdamW. ``features``, ``dropout`` and ``epochs`` that are None are of `DEFAULTS`, or of
@@ -56,11 +60,13 @@ class Tagger(Estimator):
 
     net: Any = None
     inputs = WordInputs([""])
+    partner: LinearPartner | None = None
 
     def __init__(
         self,
         *,
         columns: Sequence[str] = ("tag",),
+        model: str = "auto",
         head: str = "auto",
         scheme: str = "iob2",
         features: str | None = None,
@@ -83,7 +89,7 @@ class Tagger(Estimator):
         patience: int = 0,
         seed: int = 0,
     ):
-        self.columns, self.head, self.scheme = columns, head, scheme
+        self.columns, self.model, self.head, self.scheme = columns, model, head, scheme
         self.features, self.vectors, self.vector_limit = features, vectors, vector_limit
         self.character_size, self.projection_size = character_size, projection_size
         self.hidden_size, self.num_layers, self.nets = hidden_size, num_layers, nets
@@ -114,14 +120,14 @@ class Tagger(Estimator):
         from chekhov.recurrent.tagger_net import TaggerNet
         from chekhov.training.labelled import train_labels
 
-        columns = self._columns_of(sentences, tags)
+        columns = columns_of(self.columns, sentences, tags)
         kept = [place for place, sentence in enumerate(sentences) if len(sentence)]
         if not kept:
             raise TrainingError("E-LABEL-004", "there is no sentence to train on", mend="give some")
         train, held = (kept, kept) if valid is not None else kept_aside(kept, self.seed)
         valid_words, valid_tags = ([sentences[i] for i in held], [[c[i] for i in held] for c in columns])
         if valid is not None:
-            valid_words, valid_tags = list(valid[0]), self._columns_of(*valid)
+            valid_words, valid_tags = list(valid[0]), columns_of(self.columns, *valid)
         pieces = [(i, start) for i in train for start in range(0, len(sentences[i]), LONGEST)]
         spans = [self._is_chain(column) for column in columns]
         columns = [[convert(t, "bioes") for t in c] if s else c for c, s in zip(columns, spans)]
@@ -143,7 +149,10 @@ class Tagger(Estimator):
                 for k, c in zip(ids, columns)
             ]
         )
-        self.net = net
+        self.net, self.partner = net, None
+        if self.model == "auto" and self.inputs.affixes_at is not None:
+            counts = [len(known) for known in labels]
+            self.partner = LinearPartner.fit(numbered, self.inputs.affixes_at, targets[:, :-1], counts, self.seed)
         folder = None if out is None else Path(out)
         if folder is not None:
             make_folder(folder)
@@ -162,6 +171,8 @@ class Tagger(Estimator):
         progress = report.progress
         self.training |= {"steps": progress.step, "seconds": round(progress.seconds, 3)}
         self.training |= {"cpu_seconds": round(progress.cpu_seconds, 3), "stopped_by": report.stopped_by}
+        if self.partner is not None:
+            self.partner.choose(lambda: self._error(valid_words, valid_tags))
         self._calibrate(valid_words, valid_tags)
         if out is not None:
             self.save(out)
@@ -202,7 +213,7 @@ class Tagger(Estimator):
 
     def score(self, sentences: Sequence[Sequence[str]], tags: Any) -> float:
         """Accuracy by word, the mean over the columns."""
-        return 1 - self._error(sentences, self._columns_of(sentences, tags), by_spans=False)
+        return 1 - self._error(sentences, columns_of(self.columns, sentences, tags), by_spans=False)
 
     @property
     def words(self) -> list[str]:
@@ -215,7 +226,7 @@ class Tagger(Estimator):
 
     @property
     def parameter_count(self) -> int:
-        return self.net.parameter_count
+        return self.net.parameter_count + (self.partner.parameter_count if self.partner else 0)
 
     def save(self, folder: str | Path) -> None:
         settings = {name: getattr(self, name) for name in self._setting_names()} | {"columns": list(self.columns)}
@@ -225,7 +236,7 @@ class Tagger(Estimator):
             Path(folder),
             kind="tagger",
             sizes=self.net.sizes(),
-            arrays={**self.net.arrays(), **self.inputs.arrays()},
+            arrays={**self.net.arrays(), **self.inputs.arrays(), **(self.partner.arrays() if self.partner else {})},
             tokenizer=words,
             tokenizer_digest=digest(words),
             card=label_card("tagger", self.parameter_count, training),
@@ -252,6 +263,8 @@ class Tagger(Estimator):
             self.inputs, arrays = WordInputs.from_stored(words, arrays)
             training = dict(config.training)
             self.set_params(**training.pop("settings"))
+            tags = [len(labels) for labels in config.sizes["columns"]]
+            self.partner, arrays = LinearPartner.from_stored(arrays, self.inputs.affixes_at, tags)
             self.net = TaggerNet.from_arrays(config.sizes, arrays)
             self.inputs.attach(self.net)
             self.training = training
@@ -267,22 +280,13 @@ class Tagger(Estimator):
 
     # What the verbs above are made of.
 
-    def _columns_of(self, sentences: Sequence[Sequence[str]], tags: Any) -> list[list[Sequence[str]]]:
-        columns = [list(tags)] if len(self.columns) == 1 else [list(column) for column in tags]
-        fits = len(columns) == len(self.columns) and all(len(column) == len(sentences) for column in columns)
-        if not fits:
-            what = f"there are {len(sentences)} sentences, and tags of {[len(column) for column in columns]}"
-            raise UsageError("E-LABEL-003", what, mend="give the tags of each sentence, in the columns' order")
-        for column in columns:
-            for place, (words, own) in enumerate(zip(sentences, column)):
-                if len(words) != len(own) or isinstance(words, str):
-                    what = f"sentence {place} has {len(words)} words and {len(own)} tags"
-                    raise UsageError("E-LABEL-003", what, mend="a sentence is a list of words, with a tag for each")
-        return columns
-
     def _is_chain(self, column: Tags) -> bool:
         """Whether the column gets a CRF: by ``head``, else where its tags are spans."""
-        for name, value, known in (("head", self.head, ("auto", "softmax", "crf")), ("scheme", self.scheme, SCHEMES)):
+        for name, value, known in (
+            ("model", self.model, MODELS),
+            ("head", self.head, ("auto", "softmax", "crf")),
+            ("scheme", self.scheme, SCHEMES),
+        ):
             if value not in known:
                 raise UsageError("E-LABEL-001", f"the {name} {value!r} is unknown", mend=f"one of {', '.join(known)}")
         spans = all(is_span_tag(tag) for tags in column for tag in tags) and any(t != "O" for ts in column for t in ts)
@@ -311,9 +315,10 @@ class Tagger(Estimator):
         import torch
 
         from chekhov.recurrent.products import linear
-        from chekhov.recurrent.reading import read
+        from chekhov.recurrent.reading import places_of, read
 
         words = self.inputs.number(sentences)
+        linear_scores = self.partner.scores(words) if self.partner else {}
         batches = sorted_batches(words.lengths, 128, MAX_TOKENS)
         for read_by_each in zip(*(read(net.encoder, words, batches) for net in self.net.nets)):
             rows = read_by_each[0][0]
@@ -322,7 +327,10 @@ class Tagger(Estimator):
                     torch.stack([linear(layer, hidden) for layer, (_, hidden) in zip(layers, read_by_each)]).mean(0)
                     for layers in zip(*(net.scores for net in self.net.nets))
                 ]
-            yield rows, words.lengths[rows], [part.numpy() for part in scores]
+            found = [part.numpy() for part in scores]
+            for column, more in linear_scores.items():
+                found[column] += more[places_of(words, rows)]
+            yield rows, words.lengths[rows], found
 
     def _predict(self, sentences: Sequence[Sequence[str]]) -> list[list[list[str]]]:
         out: list[list[list[str]]] = [[[] for _ in sentences] for _ in self.net.columns]

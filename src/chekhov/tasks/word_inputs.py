@@ -97,6 +97,13 @@ class WordInputs:
     def vector_rows(self) -> dict[str, int]:
         return {word: row for row, word in enumerate(self.vector_words, start=1)}
 
+    @property
+    def affixes_at(self) -> int | None:
+        """Where they begin among the features of words."""
+        if "affixes" not in self.features:
+            return None
+        return 1 if self.vectors is None else 2
+
     def encoder_sizes(self, affix_size: int, character_size: int, projection_size: int) -> dict[str, int]:
         """What `WordEncoder` is to be made with: only what there is, so that folders of old have the same."""
         sizes = {"affix_size": affix_size if "affixes" in self.features else 0}
