@@ -13,7 +13,7 @@ SIZES = 0, 1, 2, kernels.SMALL, kernels.SMALL + 1, 500, kernels.MANY, kernels.MA
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("bits", [1, 9, 10, 18, 31])
 def test_numbers_by_their_upper_bits(n: int, bits: int) -> None:
-    rng, stack = np.random.default_rng(), np.empty(256, np.int64)
+    rng, stack = np.random.default_rng(), np.empty(kernels.STACK, np.int64)
     values = rng.integers(0, 1 << bits, n) << 32 | np.arange(n)
     expected, spare = np.sort(values), np.full(n, -1)
     kernels.sort_numbers(values, spare, n, bits, stack)
@@ -24,7 +24,7 @@ def test_numbers_by_their_upper_bits(n: int, bits: int) -> None:
 @pytest.mark.parametrize("most", [1, 2, 50, 1 << 60])
 @pytest.mark.parametrize("presorted", [False, True])
 def test_columns_by_all_their_rows(n: int, most: int, presorted: bool) -> None:
-    rng, stack = np.random.default_rng(), np.empty(256, np.int64)
+    rng, stack = np.random.default_rng(), np.empty(kernels.STACK, np.int64)
     keys = rng.integers(0, most, (3, n))
     if presorted:
         keys = keys[:, np.lexsort(keys[::-1])]

@@ -92,7 +92,13 @@ def cached(kernel: Any) -> Kernel:
 def kernel(function: Kernel) -> Kernel:
     """Compile for the types of its first call. It holds no lock (threads run side by side) and checks no bound: the
     caller sees to it that every index is inside."""
-    return cached(numba.njit(function, nogil=True, cache=True, error_model="numpy"))
+    return cached(numba.njit(function, nogil=True, cache=True, error_model="numpy", _nrt=True))
+
+
+def lean(function: Kernel) -> Kernel:
+    """A kernel that makes no arrays, and so does without counting who refers to those that it is given: each count is
+    an atomic instruction, and Numba leaves some of them in the innermost loops."""
+    return cached(numba.njit(function, nogil=True, cache=True, error_model="numpy", _nrt=False))
 
 
 def brief(function: Kernel) -> Kernel:

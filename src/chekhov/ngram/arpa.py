@@ -69,7 +69,7 @@ def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) 
     spelt = [word.encode() for word in words]
     spellings = np.frombuffer(b"".join([*spelt, bytes(8)]), np.uint8)
     word_starts = np.concatenate([[0], np.cumsum([len(word) for word in spelt])])
-    sizes, records = np.empty(len(spelt), np.uint8), np.empty(len(spelt) * arpa_kernels.RECORD, np.uint8)
+    sizes, records = np.empty(len(spelt), np.uint8), aligned(len(spelt) * arpa_kernels.RECORD)
     arpa_kernels.fill_records(spellings, word_starts, sizes, records)
     most = 2 * arpa_kernels.WIDEST + arpa_kernels.RECORD + table.order * (8 + max(map(len, spelt)))
     threads = available() if threads is None else threads
@@ -98,6 +98,13 @@ def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) 
             yield from blocks
         contexts = deeper
     yield b"\n\\end\\\n"
+
+
+def aligned(size: int) -> NDArray[np.uint8]:
+    """So many bytes from a cache line's beginning on."""
+    room = np.empty(size + 63, np.uint8)
+    begin = -room.ctypes.data % 64
+    return room[begin : begin + size]
 
 
 def pieces(table: Table, depth: int) -> Iterator[tuple[int, int, int]]:
