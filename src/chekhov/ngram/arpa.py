@@ -74,6 +74,7 @@ def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) 
     most = 2 * arpa_kernels.WIDEST + arpa_kernels.RECORD + table.order * (8 + max(map(len, spelt)))
     threads = available() if threads is None else threads
     rooms = [np.empty(BLOCK + most, np.uint8) for _ in range(threads)]
+    kept = np.zeros((threads, arpa_kernels.KEPT, 4), np.int64)
 
     def lines(piece: tuple[int, int, int], depth: int, contexts: Ints, deeper: Ints) -> list[bytes | memoryview]:
         """Of some nodes; what does not fit into the room of this piece is copied out of it."""
@@ -82,7 +83,7 @@ def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) 
         while True:
             node, entry, size = arpa_kernels.write_lines(
                 table.arrays, table.starts, depth, contexts, deeper, (sizes, records, spellings, word_starts), node,
-                last, entry, most, out,
+                last, entry, most, kept[number % threads], out,
             )  # fmt: skip
             if node == last:
                 return [*blocks, out[:size].data]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.kernels.jit import bits_of, highest_one, inlined, kernel, lean, load_64, prefetch, store_64
-from chekhov.ngram.table_kernels import bounds
+from chekhov.ngram.table_kernels import SCRAMBLE, bounds
 from chekhov.types import BOS
 
 TAB, NEWLINE, BLANK, MINUS, POINT, ZERO = 9, 10, 32, 45, 46, 48
@@ -17,6 +17,7 @@ SCALES = 10.0 ** np.arange(26)
 ZEROS = np.uint64(0x3030303030303030)
 EIGHT = np.uint64(10**8)
 RECORD = 32  # bytes
+KEPT = 256  # numbers whose digits are kept
 NOTHING = -1
 AHEAD, NODES_AHEAD = 16, 4  # rows whose memory is asked for before their turn
 GOOD, NOT_A_NUMBER, POSITIVE, UNKNOWN_WORD, TOO_FEW, TOO_MANY, END = 0, 1, 2, 3, 4, 5, 6
@@ -132,6 +133,23 @@ def put_word(out, at, words, word):
     return at + 1
 
 
+@inlined
+def put_kept_number(out, at, x, bits, kept):
+    """`put_number` of the float32 x with these ``bits``, if that is not the one that ``kept`` (KEPT, 4) has in its
+    place: bits + 1, how many bytes, and these. Back-offs are few: nine in ten are of contexts that stood once."""
+    key = np.int64(bits) & 0xFFFFFFFF
+    place = (key * SCRAMBLE & 0xFFFFFFFF) * KEPT >> 32
+    if kept[place, 0] == key + 1:
+        store_64(out, at, np.uint64(kept[place, 2]))
+        store_64(out, at + 8, np.uint64(kept[place, 3]))
+        return at + kept[place, 1]
+    end = put_number(out, at, x)
+    if end - at <= 16:
+        kept[place, 0], kept[place, 1] = key + 1, end - at
+        kept[place, 2], kept[place, 3] = np.int64(load_64(out, at)), np.int64(load_64(out, at + 8))
+    return end
+
+
 @lean
 def fill_records(spellings, starts, sizes, records):
     """records (RECORD V,): the spelling of each word and a blank; sizes (V,): their bytes, 0 where they do not fit."""
@@ -145,13 +163,13 @@ def fill_records(spellings, starts, sizes, records):
 
 
 @lean
-def write_lines(table, starts, depth, contexts, deeper, words, node, last_node, entry, most, out):
+def write_lines(table, starts, depth, contexts, deeper, words, node, last_node, entry, most, kept, out):
     """Lines ``p TAB w1 w2 ... [TAB back-off]`` of n-grams of order depth + 1, as many as there is room for.
 
     They are those of ``node``, from ``entry`` on, and of the nodes behind it up to ``last_node``. contexts (M, depth):
     the words of the nodes of this depth; deeper (.., depth + 1): those of the next, which it fills. words: sizes
     and records (see `fill_records`); spellings, where eight bytes lie behind the last; and where each of these begins.
-    ``most``: bytes that a line may take. Returns (node, entry, bytes).
+    ``most``: bytes that a line may take; ``kept``: see `put_kept_number`. Returns (node, entry, bytes).
     """
     nodes, node_floats, entries, entry_floats, _ = table
     first, last, highest, at = starts[depth], starts[depth + 1], depth + 2 == len(starts), 0
@@ -191,7 +209,7 @@ def write_lines(table, starts, depth, contexts, deeper, words, node, last_node, 
                 deeper[child - last, depth] = word
                 if node_floats[child, 1] != 0.0:
                     out[at - 1] = TAB
-                    at = put_number(out, at, max(node_floats[child, 1], LEAST)) + 1
+                    at = put_kept_number(out, at, max(node_floats[child, 1], LEAST), nodes[child, 1], kept) + 1
             out[at - 1] = NEWLINE
             entry += 1
         node += 1
