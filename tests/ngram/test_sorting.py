@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,13 @@ def test_columns_by_all_their_rows(n: int, most: int, presorted: bool) -> None:
     kernels.sort_bucket(keys, order, spare, n, stack)
     np.testing.assert_array_equal(keys, before[:, np.lexsort(before[::-1])])
     np.testing.assert_array_equal(keys, before[:, order])
+
+
+def test_a_lean_kernel_leaves_the_counts_of_references_as_they_were() -> None:
+    values, stack = np.arange(100)[::-1].copy(), np.empty(kernels.STACK, np.int64)
+    kernels.sort_run(values, 0, 100, stack)
+    before = sys.getrefcount(values), sys.getrefcount(stack)
+    for _ in range(50):
+        kernels.sort_run(values, 0, 100, stack)
+    assert (sys.getrefcount(values), sys.getrefcount(stack)) == before
+    np.testing.assert_array_equal(values, np.arange(100))

@@ -209,7 +209,9 @@ def fit_weights(parts: Parts, counts: NDArray[np.int64], valid_ids: Ids | None) 
         what = "jelinek-mercer fits its weights on held-out text, and there is none"
         raise UsageError("E-NGRAM-003", what, mend="give --valid TEXT, or a --split that keeps some aside")
     order, V = (parts[0].depth + 1 if parts else 1), len(counts)
-    plain = build_table(list(parts), counts / max(1, counts.sum()), kernels.MAXIMUM_LIKELIHOOD, np.zeros((order, 8)), None)
+    plain = build_table(
+        list(parts), counts / max(1, counts.sum()), kernels.MAXIMUM_LIKELIHOOD, np.zeros((order, 8)), None
+    )
     ids = np.asarray(valid_ids[:HELD_OUT], np.int32)
     own = np.full((order, len(ids)), -1.0)  # c(h w) / c(h) for each length of h; -1 where h was never seen
     start = 1 + BOS if order > 1 else 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from chekhov.kernels.jit import inlined, lean
 
 SMALL = 16  # runs that are sorted by insertion
