@@ -124,18 +124,12 @@ def score_rows(table, context, backoffs, lengths, ids, after_eos, log10_probs):
     last word, of the last two, ... (backoffs (B, N)), and how many (lengths (B,)); N = order - 1 >= 1. ``after_eos``:
     1 if </s> is followed by <s>, 0 if by nothing. Sixteen rows are read in turns, one memory access at a time.
     """
-    at = np.zeros((LANES, 9), np.int64)
-    found = np.zeros(LANES, np.float32), np.zeros((LANES, context.shape[1]), np.float32)
-    score_in_turns(table, context, backoffs, lengths, ids, after_eos, log10_probs, at, *found)
-
-
-@lean
-def score_in_turns(table, context, backoffs, lengths, ids, after_eos, log10_probs, at, p, found_backoffs):
-    """`score_rows`, with room to work in, zeros: at (LANES, 9), p (LANES,), found_backoffs (LANES, N)."""
     unigrams, unigram_floats, records, ends, samples, codebooks, layout, word_bits = table
     order = len(layout) - 1
     N = order - 1
     B, T = ids.shape
+    at = np.zeros((LANES, 9), np.int64)
+    p, found_backoffs = np.zeros(LANES, np.float32), np.zeros((LANES, N), np.float32)
     next_row, running = 0, 0
     for lane in range(LANES):
         at[lane, ROW] = -1

@@ -119,18 +119,12 @@ def draw_sentences(table, sums_of, many, seed, first, begin, allow_unk, lanes, w
     access at a time, so that one waits for memory while the others work. table: nodes, entries and both as floats;
     sums_of: what `list_large` and `fill_sums` have filled.
     """
-    at, path = np.zeros((lanes, COLUMNS), np.int64), np.empty((lanes, 64), np.int64)
-    own, us = np.empty(lanes, np.uint64), np.empty(lanes)  # of each lane: the stream of its sentence, its last draw
-    draw_in_turns(table, sums_of, many, seed, first, begin, allow_unk, lanes, words, lengths, at, path, own, us)
-
-
-@lean
-def draw_in_turns(table, sums_of, many, seed, first, begin, allow_unk, lanes, words, lengths, at, path, own, us):
-    """`draw_sentences`, with room to work in: at (lanes, COLUMNS), zeros; path (lanes, 64); own and us (lanes,)."""
     nodes, node_floats, entries, entry_floats, hints = table
     large, firsts, sums, guides, slots = sums_of
     m, most = words.shape
     bits = word_bits(nodes)
+    at, path = np.zeros((lanes, COLUMNS), np.int64), np.empty((lanes, 64), np.int64)
+    own, us = np.empty(lanes, np.uint64), np.empty(lanes)  # of each lane: the stream of its sentence, its last draw
     at[:, SENTENCE] = NOTHING
     started, running = 0, min(lanes, m)
     for lane in range(running):
