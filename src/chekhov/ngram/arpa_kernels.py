@@ -70,8 +70,12 @@ def put_number(out, at, x):
     while digits % 10 == 0 and decimals > 0:
         digits //= 10
         decimals -= 1
-    out[at], out[at + 1] = ZERO, POINT  # far below 1
-    return put_digits(out, at + 2, digits, decimals)
+    out[at] = ZERO  # it is far below 1
+    at += 1
+    if decimals > 0:
+        out[at] = POINT
+        at = put_digits(out, at + 1, digits, decimals)
+    return at
 
 
 @inlined
