@@ -12,7 +12,7 @@ from numba import carray
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from chekhov.kernels.jit import brief, inlined, kernel, prefetch
+from chekhov.kernels.jit import brief, inlined, kernel, lean, prefetch
 from chekhov.ngram.table_kernels import (
     WINDOW,
     bounded,
@@ -85,11 +85,16 @@ def marked(id, text, begin, length):
 @kernel
 def word_ids(model, text, eos, ids):
     """The ids of the words between blanks, `UNK` for those that are none, and `EOS` if ``eos``: returns how many."""
-    places = carray(pointer(model), PLACES, np.int64)
-    spellings, starts, slots = words_of(model)
-    entries = carray(pointer(places[ENTRIES]), (places[ENTRY_ROWS], 3), np.int32)
     batch, numbers = np.empty((BATCH + BLOCK, 3), np.int64), np.empty(BATCH + BLOCK, np.int64)
-    state, opened, tail = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
+    room = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
+    places, (spellings, starts, slots) = carray(pointer(model), PLACES, np.int64), words_of(model)
+    entries = carray(pointer(places[ENTRIES]), (places[ENTRY_ROWS], 3), np.int32)
+    return fill_ids(entries, spellings, starts, slots, text, eos, ids, batch, numbers, *room)
+
+
+@lean
+def fill_ids(entries, spellings, starts, slots, text, eos, ids, batch, numbers, state, opened, tail):
+    """`word_ids`, with room to work in, as `word_table_kernels.number_words` has it."""
     i, n, end = 0, 0, len(text)
     while i < end or state[0] > 0:
         size = 0

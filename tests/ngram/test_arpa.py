@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import re
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,30 @@ def test_every_float_is_read_as_it_was_written(tmp_path: Path) -> None:
     np.testing.assert_array_equal(table.log10_probs[3:], values)
     write_arpa(table, words, tmp_path / "again.arpa")
     np.testing.assert_array_equal(read_arpa(tmp_path / "again.arpa")[1].log10_probs[3:], values)
+
+
+def test_numbers_have_the_decimals_that_their_size_needs(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    values = (10 ** rng.uniform(-12, 1.9, size=3000)).astype(np.float32)
+    values[:9] = 0.5, 0.125, 2.0**-5, 1e-20, 1e-30, 1e-45, 98.99999, 0.1, 0.0625
+    backoffs = -rng.permutation(np.tile(values[100:500], 8))[: len(values)]  # few, and often the same
+    lines = [f"{-float(v)!r}\tw{i}\t{float(b)!r}" for i, (v, b) in enumerate(zip(values, backoffs, strict=True))]
+    unigrams = "\n".join(["0\t<s>\t-0.5", "-1\t</s>", *lines])
+    head = f"\\data\\\nngram 1={len(values) + 2}\nngram 2=1\n"
+    text = f"{head}\\1-grams:\n{unigrams}\n\\2-grams:\n-1\t<s> w0\n\\end\\\n"
+    words, table = read_arpa(arpa(tmp_path, text))
+    write_arpa(table, words, tmp_path / "again.arpa")
+    written = [line.split("\t") for line in (tmp_path / "again.arpa").read_text().splitlines() if "\tw" in line]
+    assert [fields[0] for fields in written] == [spelt(value) for value in values]
+    assert [fields[2] for fields in written] == [spelt(-backoff) for backoff in backoffs]
+
+
+def spelt(size: np.float32) -> str:
+    """-size with the fewest decimals whose unit is no larger than what float32s of this size lie apart (at most 25)."""
+    apart = Decimal(2) ** (max(math.frexp(float(size))[1] - 1, -160) - 23)
+    decimals = next((d for d in range(7, 25) if Decimal(10) ** -d <= apart), 25)
+    rounded = Decimal(float(size)).quantize(Decimal(10) ** -decimals, rounding=ROUND_HALF_UP)
+    return f"-{rounded:f}".rstrip("0").rstrip(".")
 
 
 def test_what_srilm_and_irstlm_write(tmp_path: Path) -> None:

@@ -256,6 +256,7 @@ def test_parts_and_files_count_as_the_whole(
     options = Options(thresholds=check_thresholds("0,1", order) if keep_raw else [])
     tables = [smooth(each, text, 20, options, folder, threads=len(each)) for each in (whole, parts, side_by_side)]
     assert list(folder.iterdir()) == []
+    assert whole == parts == side_by_side == []  # what has been smoothed is let go of
     for other, notes in tables[1:]:
         for name in ("nodes", "entries", "starts"):
             np.testing.assert_array_equal(getattr(tables[0][0], name), getattr(other, name))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ SIZES = 0, 1, 2, kernels.SMALL, kernels.SMALL + 1, 500, kernels.MANY, kernels.MA
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("bits", [1, 9, 10, 18, 31])
 def test_numbers_by_their_upper_bits(n: int, bits: int) -> None:
-    rng, stack = np.random.default_rng(), np.empty(256, np.int64)
+    rng, stack = np.random.default_rng(), np.empty(kernels.STACK, np.int64)
     values = rng.integers(0, 1 << bits, n) << 32 | np.arange(n)
     expected, spare = np.sort(values), np.full(n, -1)
     kernels.sort_numbers(values, spare, n, bits, stack)
@@ -24,7 +26,7 @@ def test_numbers_by_their_upper_bits(n: int, bits: int) -> None:
 @pytest.mark.parametrize("most", [1, 2, 50, 1 << 60])
 @pytest.mark.parametrize("presorted", [False, True])
 def test_columns_by_all_their_rows(n: int, most: int, presorted: bool) -> None:
-    rng, stack = np.random.default_rng(), np.empty(256, np.int64)
+    rng, stack = np.random.default_rng(), np.empty(kernels.STACK, np.int64)
     keys = rng.integers(0, most, (3, n))
     if presorted:
         keys = keys[:, np.lexsort(keys[::-1])]
@@ -33,3 +35,13 @@ def test_columns_by_all_their_rows(n: int, most: int, presorted: bool) -> None:
     kernels.sort_bucket(keys, order, spare, n, stack)
     np.testing.assert_array_equal(keys, before[:, np.lexsort(before[::-1])])
     np.testing.assert_array_equal(keys, before[:, order])
+
+
+def test_a_lean_kernel_leaves_the_counts_of_references_as_they_were() -> None:
+    values, stack = np.arange(100)[::-1].copy(), np.empty(kernels.STACK, np.int64)
+    kernels.sort_run(values, 0, 100, stack)
+    before = sys.getrefcount(values), sys.getrefcount(stack)
+    for _ in range(50):
+        kernels.sort_run(values, 0, 100, stack)
+    assert (sys.getrefcount(values), sys.getrefcount(stack)) == before
+    np.testing.assert_array_equal(values, np.arange(100))

@@ -88,3 +88,11 @@ def test_short_or_missing_texts_are_read_as_strings(tmp_path: Path) -> None:
     (tmp_path / "short.txt").write_text("a b c\n")
     for source in (tmp_path / "short.txt", tmp_path / "missing.txt", "-"):
         assert read_plain([source]) is None
+
+
+def test_a_text_is_let_go_of_once_its_digest_is_taken(text: Path) -> None:
+    plain, again = read_plain([text]), read_plain([text])
+    assert plain is not None and again is not None
+    plain.let_go()
+    assert len(plain.documents) == 0
+    assert plain.digest == again.digest

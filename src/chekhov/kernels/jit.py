@@ -21,6 +21,7 @@ import numba
 from numba.core import cgutils, types
 from numba.core.caching import FunctionCache
 from numba.core.codegen import get_host_cpu_features
+from numba.core.cpu import CPUTargetOptions
 from numba.core.runtime import rtsys
 from numba.extending import intrinsic
 from platformdirs import user_cache_path
@@ -89,10 +90,22 @@ def cached(kernel: Any) -> Kernel:
     return kernel
 
 
+def counting(on: bool) -> dict[str, Any]:
+    """Whether references are counted: an option that Numba has, but does not document; nothing where it has it not. It
+    is said of every kernel, as one that says nothing has it from the kernel that calls it."""
+    return {"_nrt": on} if hasattr(CPUTargetOptions, "_nrt") else {}
+
+
 def kernel(function: Kernel) -> Kernel:
     """Compile for the types of its first call. It holds no lock (threads run side by side) and checks no bound: the
     caller sees to it that every index is inside."""
-    return cached(numba.njit(function, nogil=True, cache=True, error_model="numpy"))
+    return cached(numba.njit(function, nogil=True, cache=True, error_model="numpy", **counting(True)))
+
+
+def lean(function: Kernel) -> Kernel:
+    """A kernel that makes no arrays, and so does without counting who refers to those that it is given: each count is
+    an atomic instruction, and Numba leaves some of them in the innermost loops."""
+    return cached(numba.njit(function, nogil=True, cache=True, error_model="numpy", **counting(False)))
 
 
 def brief(function: Kernel) -> Kernel:

@@ -69,11 +69,12 @@ def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) 
     spelt = [word.encode() for word in words]
     spellings = np.frombuffer(b"".join([*spelt, bytes(8)]), np.uint8)
     word_starts = np.concatenate([[0], np.cumsum([len(word) for word in spelt])])
-    sizes, records = np.empty(len(spelt), np.uint8), np.empty(len(spelt) * arpa_kernels.RECORD, np.uint8)
+    sizes, records = np.empty(len(spelt), np.uint8), aligned(len(spelt) * arpa_kernels.RECORD)
     arpa_kernels.fill_records(spellings, word_starts, sizes, records)
     most = 2 * arpa_kernels.WIDEST + arpa_kernels.RECORD + table.order * (8 + max(map(len, spelt)))
     threads = available() if threads is None else threads
     rooms = [np.empty(BLOCK + most, np.uint8) for _ in range(threads)]
+    kept = np.zeros((threads, arpa_kernels.KEPT, 4), np.int64)
 
     def lines(piece: tuple[int, int, int], depth: int, contexts: Ints, deeper: Ints) -> list[bytes | memoryview]:
         """Of some nodes; what does not fit into the room of this piece is copied out of it."""
@@ -82,7 +83,7 @@ def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) 
         while True:
             node, entry, size = arpa_kernels.write_lines(
                 table.arrays, table.starts, depth, contexts, deeper, (sizes, records, spellings, word_starts), node,
-                last, entry, most, out,
+                last, entry, most, kept[number % threads], out,
             )  # fmt: skip
             if node == last:
                 return [*blocks, out[:size].data]
@@ -98,6 +99,13 @@ def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) 
             yield from blocks
         contexts = deeper
     yield b"\n\\end\\\n"
+
+
+def aligned(size: int) -> NDArray[np.uint8]:
+    """So many bytes from a cache line's beginning on."""
+    room = np.empty(size + 63, np.uint8)
+    begin = -room.ctypes.data % 64
+    return room[begin : begin + size]
 
 
 def pieces(table: Table, depth: int) -> Iterator[tuple[int, int, int]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chekhov.kernels.jit import bits_of, highest_one, inlined, kernel, load_64, prefetch, store_64
-from chekhov.ngram.table_kernels import bounds
+from chekhov.kernels.jit import bits_of, highest_one, inlined, kernel, lean, load_64, prefetch, store_64
+from chekhov.ngram.table_kernels import SCRAMBLE, bounds
 from chekhov.types import BOS
 
 TAB, NEWLINE, BLANK, MINUS, POINT, ZERO = 9, 10, 32, 45, 46, 48
@@ -15,7 +15,9 @@ LEAST = np.float32(-99.0)  # ARPA's way to write the logarithm of 0
 UNITS = 10 ** np.arange(19)
 SCALES = 10.0 ** np.arange(26)
 ZEROS = np.uint64(0x3030303030303030)
+EIGHT = np.uint64(10**8)
 RECORD = 32  # bytes
+KEPT = 256  # numbers whose digits are kept
 NOTHING = -1
 AHEAD, NODES_AHEAD = 16, 4  # rows whose memory is asked for before their turn
 GOOD, NOT_A_NUMBER, POSITIVE, UNKNOWN_WORD, TOO_FEW, TOO_MANY, END = 0, 1, 2, 3, 4, 5, 6
@@ -49,34 +51,38 @@ def put_number(out, at, x):
     at += 1
     decimals = DECIMALS[max(0, 1023 - (bits_of(size) >> 52))]
     digits = np.int64(size * SCALES[decimals] + 0.5)
-    if decimals <= 8:
+    if decimals <= 16:
         whole = np.int64(size)
         rest = digits - whole * UNITS[decimals]
         if rest == UNITS[decimals]:
             whole, rest = whole + 1, 0
         at = put_whole(out, at, whole)
-        eight = eight_digits(rest * UNITS[8 - decimals])
-        if eight != 0:
+        sixteen = np.uint64(rest * UNITS[16 - decimals])
+        high = sixteen // EIGHT
+        first, second = eight_digits(high), eight_digits(sixteen - high * EIGHT)
+        if first | second != 0:
             out[at] = POINT
-            store_64(out, at + 1, eight | ZEROS)
-            at += 2 + (highest_one(eight) >> 3)
+            store_64(out, at + 1, first | ZEROS)
+            store_64(out, at + 9, second | ZEROS)
+            last = highest_one(second) + 64 if second != 0 else highest_one(first)
+            at += 2 + (last >> 3)
         return at
     while digits % 10 == 0 and decimals > 0:
         digits //= 10
         decimals -= 1
-    whole = digits // UNITS[decimals] if decimals < len(UNITS) else 0
-    at = put_whole(out, at, whole)
+    out[at] = ZERO  # it is far below 1
+    at += 1
     if decimals > 0:
         out[at] = POINT
-        at = put_digits(out, at + 1, digits - whole * UNITS[decimals] if decimals < len(UNITS) else digits, decimals)
+        at = put_digits(out, at + 1, digits, decimals)
     return at
 
 
 @inlined
 def eight_digits(number):
-    """The digits of a number below 10^8, a byte each, the first lowest: halves, quarters and eighths side by side."""
-    high = number // 10000
-    fours = np.uint64(high | (number - 10000 * high) << 32)
+    """The digits of a uint64 below 10^8, a byte each, the first lowest: halves, quarters and eighths side by side."""
+    high = number // np.uint64(10000)
+    fours = high | (number - np.uint64(10000) * high) << np.uint64(32)
     high_pairs = (fours * np.uint64(10486)) >> np.uint64(20) & np.uint64(0x0000007F0000007F)
     pairs = high_pairs | (fours - np.uint64(100) * high_pairs) << np.uint64(16)
     tens = (pairs * np.uint64(103)) >> np.uint64(10) & np.uint64(0x000F000F000F000F)
@@ -119,15 +125,36 @@ def put_word(out, at, words, word):
     size = np.int64(sizes[word])
     if size > 0:
         first = RECORD * np.int64(word)
-        for i in range(0, RECORD, 8):
-            store_64(out, at + i, load_64(records, first + i))
+        one, two = load_64(records, first), load_64(records, first + 8)
+        three, four = load_64(records, first + 16), load_64(records, first + 24)
+        store_64(out, at, one)
+        store_64(out, at + 8, two)
+        store_64(out, at + 16, three)
+        store_64(out, at + 24, four)
         return at + size
     at = copy(out, at, spellings, starts[word], starts[word + 1])
     out[at] = BLANK
     return at + 1
 
 
-@kernel
+@inlined
+def put_kept_number(out, at, x, bits, kept):
+    """`put_number` of the float32 x with these ``bits``, if that is not the one that ``kept`` (KEPT, 4) has in its
+    place: bits + 1, how many bytes, and these. Back-offs are few: nine in ten are of contexts that stood once."""
+    key = np.int64(bits) & 0xFFFFFFFF
+    place = (key * SCRAMBLE & 0xFFFFFFFF) * KEPT >> 32
+    if kept[place, 0] == key + 1:
+        store_64(out, at, np.uint64(kept[place, 2]))
+        store_64(out, at + 8, np.uint64(kept[place, 3]))
+        return at + kept[place, 1]
+    end = put_number(out, at, x)
+    if end - at <= 16:
+        kept[place, 0], kept[place, 1] = key + 1, end - at
+        kept[place, 2], kept[place, 3] = np.int64(load_64(out, at)), np.int64(load_64(out, at + 8))
+    return end
+
+
+@lean
 def fill_records(spellings, starts, sizes, records):
     """records (RECORD V,): the spelling of each word and a blank; sizes (V,): their bytes, 0 where they do not fit."""
     for word in range(len(sizes)):
@@ -139,14 +166,14 @@ def fill_records(spellings, starts, sizes, records):
             records[RECORD * word + size - 1] = BLANK
 
 
-@kernel
-def write_lines(table, starts, depth, contexts, deeper, words, node, last_node, entry, most, out):
+@lean
+def write_lines(table, starts, depth, contexts, deeper, words, node, last_node, entry, most, kept, out):
     """Lines ``p TAB w1 w2 ... [TAB back-off]`` of n-grams of order depth + 1, as many as there is room for.
 
     They are those of ``node``, from ``entry`` on, and of the nodes behind it up to ``last_node``. contexts (M, depth):
     the words of the nodes of this depth; deeper (.., depth + 1): those of the next, which it fills. words: sizes
     and records (see `fill_records`); spellings, where eight bytes lie behind the last; and where each of these begins.
-    ``most``: bytes that a line may take. Returns (node, entry, bytes).
+    ``most``: bytes that a line may take; ``kept``: see `put_kept_number`. Returns (node, entry, bytes).
     """
     nodes, node_floats, entries, entry_floats, _ = table
     first, last, highest, at = starts[depth], starts[depth + 1], depth + 2 == len(starts), 0
@@ -186,7 +213,7 @@ def write_lines(table, starts, depth, contexts, deeper, words, node, last_node, 
                 deeper[child - last, depth] = word
                 if node_floats[child, 1] != 0.0:
                     out[at - 1] = TAB
-                    at = put_number(out, at, max(node_floats[child, 1], LEAST)) + 1
+                    at = put_kept_number(out, at, max(node_floats[child, 1], LEAST), nodes[child, 1], kept) + 1
             out[at - 1] = NEWLINE
             entry += 1
         node += 1
@@ -203,7 +230,7 @@ def is_digit(byte):
     return 48 <= byte <= 57
 
 
-@kernel
+@lean
 def read_number(text, begin, end):
     """(the float that text[begin:end] spells, is it one): [-]digits[.digits][e[+-]digits] in ASCII, nothing else."""
     i, sign, value, power, digits = begin, 1.0, 0.0, 0, 0
@@ -245,7 +272,7 @@ def field(text, at):
     return begin, at
 
 
-@kernel
+@lean
 def read_lines(text, at, n, highest, spellings, types, slots, learn, grams, log10_probs, log10_backoffs):
     """Read as many lines of n-grams as ``grams`` (count, n) has rows.
 
@@ -308,7 +335,7 @@ def read_lines(text, at, n, highest, spellings, types, slots, learn, grams, log1
     return at, len(grams), GOOD, at
 
 
-@kernel
+@lean
 def fill_map(keys, slot_keys, slot_rows):
     """Put key -> row into an empty open-addressing table; the row of a key that stands there twice, or -1."""
     mask = len(slot_keys) - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from chekhov.ngram.table import MOST, Hints, Ints, Table, hints_of
 from chekhov.types import BOS, EOS
 
 Sizes = NDArray[np.int64]
-Parts = Sequence[Counts | Spilled]
+Parts = list[Counts | Spilled]
 AT_ONCE = 1 << 18  # entries that are estimated before they are put away
 LARGE = 16 << 20  # bytes from which on a table goes into a file at once
 
@@ -65,7 +65,8 @@ def build_table(
     """Every node and entry of the model, from the counts and p(w) of single words (V,).
 
     ``rule`` and ``numbers`` say how the counts of each depth are smoothed, see `smoothing_kernels.weights`. A large
-    table is written into ``folder``, if there is one, and mapped.
+    table is written into ``folder``, if there is one, and mapped. ``parts`` is empty in the end: each is let go of as
+    soon as it has been estimated, so that a table in memory takes the place of its counts.
     """
     from chekhov.ngram import smoothing_kernels
 
@@ -82,6 +83,7 @@ def build_table(
     store.put("entries", 0, root_entries(unigrams, order))
     store.put("nodes", 0, np.zeros((1, 3), np.int32))
     store.put("nodes", sizes[1], np.array([[sizes[2], 0, 0]], np.int32))
+    total = len(parts)
     if parts:
         children = np.zeros((order, V), np.int32)  # the next node of depth d + 1 that ends in w
         before = starts[:-1].copy()
@@ -93,7 +95,8 @@ def build_table(
 
         def places() -> Iterator[tuple[Counts, Sizes, Sizes, Ints]]:
             """Each part, and where its nodes, its entries and their children go on: what the parts before it leave."""
-            for part in parts:
+            while parts:
+                part = parts.pop(0)
                 loaded = part.load()
                 yield loaded, next_node.copy(), next_entry.copy(), children.copy()
                 next_node[:] += part.nodes
@@ -104,7 +107,7 @@ def build_table(
             estimate_part(place[0], unigrams, rule, numbers, *place[1:], store)
 
         for done, _ in enumerate(in_threads(estimate, places(), threads), start=1):
-            progress("smoothing", done, len(parts))
+            progress("smoothing", done, total)
     return store.table()
 
 

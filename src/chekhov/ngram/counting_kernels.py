@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import highest_one, inlined, kernel
-from chekhov.ngram.sorting_kernels import sort_bucket, sort_numbers
+from chekhov.kernels.jit import highest_one, inlined, kernel, lean
+from chekhov.ngram.sorting_kernels import STACK, sort_bucket, sort_numbers
 from chekhov.ngram.table_kernels import UNSCRAMBLE, scrambled
 from chekhov.types import BOS, EOS
 
@@ -25,14 +25,14 @@ def last_word(ids, i):
     return BOS if i == 0 or ids[i - 1] == EOS else ids[i - 1]
 
 
-@kernel
+@lean
 def add_bucket_sizes(ids, begin, end, sizes):
     """Add to sizes (V,) how many of the targets begin ... end of a block of text have each word before them."""
     for i in range(begin, end):
         sizes[last_word(ids, i)] += 1
 
 
-@kernel
+@lean
 def choose(ids, begin, end, first, last, places):
     """places: which of the targets begin ... end have one of the words first ... last - 1 before them. How many."""
     chosen = 0
@@ -42,7 +42,7 @@ def choose(ids, begin, end, first, last, places):
     return chosen
 
 
-@kernel
+@lean
 def distribute(ids, count, part_of, next_place, places):
     """Lay out all targets 0 ... count - 1 of a text by the part that the word before them belongs to."""
     for i in range(count):
@@ -51,7 +51,7 @@ def distribute(ids, count, part_of, next_place, places):
         next_place[part] += 1
 
 
-@kernel
+@lean
 def fill_keys(ids, places, weights, first, cursor, words_each, bits, D, keys, column_weights):
     """Put the targets at ``places``, all of the buckets first, first + 1, ..., where these go on, and their weights.
 
@@ -109,11 +109,14 @@ def count_buckets(keys, weights, sizes, first_word, bits, words_each, room, coun
     D, most = len(filled) - 1, AT_ONCE
     for size in sizes:  # not sizes.max(), which loads SciPy
         most = max(most, size)
-    order, spare, stack = np.empty(most, np.int32), np.empty(most, np.int64), np.empty(256, np.int64)
+    order, spare, stack = np.empty(most, np.int32), np.empty(most, np.int64), np.empty(STACK, np.int64)
     layout = np.empty((D, 3), np.int64)  # of each place: its row in keys, its shift there, and the mask of an id
     for place in range(D):
         layout[place, 0], layout[place, 1] = place // words_each, bits * (words_each - 1 - place % words_each)
         layout[place, 2] = (1 << bits) - 1
+    place_of = np.empty(64, np.int8)  # of a bit of a key
+    for bit in range(64):
+        place_of[bit] = max(0, words_each - 1 - bit // bits)
     of_columns = np.empty(most, np.int8), np.empty(most, np.int8), np.empty(most, np.int32), np.empty(most, np.int32)
     begins, united, before = np.empty(most + 1, np.int32), np.empty(most, np.int64), np.empty(D + 2, np.int64)
     k, done = 0, 0
@@ -128,7 +131,7 @@ def count_buckets(keys, weights, sizes, first_word, bits, words_each, room, coun
             m += sizes[last]
             last += 1
         group = keys[:, done : done + m]
-        compare_columns(group, sizes[k:last], words_each, bits, layout, of_columns)
+        compare_columns(group, sizes[k:last], words_each, place_of, layout, of_columns)
         before[1 : D + 1] = nodes[1:]
         before[D + 1] = 0
         for d in range(D, 0, -1):
@@ -139,19 +142,17 @@ def count_buckets(keys, weights, sizes, first_word, bits, words_each, room, coun
         firsts[d * room + nodes[d]] = filled[d]
 
 
-@kernel
-def compare_columns(keys, sizes, words_each, bits, layout, of_columns):
+@lean
+def compare_columns(keys, sizes, words_each, place_of, layout, of_columns):
     """Fill equal, own, last of some buckets' columns, which are sorted.
 
     equal[j]: how many words column j shares with the one before it, of x2 ... x_D and w; -1 for the first of a bucket.
-    own[j]: how many words its context has, b among them. last[j]: w, or -1 where the text has ended.
+    own[j]: how many words its context has, b among them. last[j]: w, or -1 where the text has ended. place_of (64,):
+    the place of a bit of a key.
     """
     equal, own, last, _ = of_columns
     D, chunks = len(layout), len(keys)
     shift, mask = layout[D - 1, 1], layout[D - 1, 2]
-    place_of = np.empty(64, np.int8)  # of a bit of a key
-    for bit in range(64):
-        place_of[bit] = max(0, words_each - 1 - bit // bits)
     for j in range(keys.shape[1]):
         last[j] = ((((keys[chunks - 1, j] >> shift) & mask) * UNSCRAMBLE) & mask) - 1
         length = 1
@@ -172,7 +173,7 @@ def compare_columns(keys, sizes, words_each, bits, layout, of_columns):
         j += size
 
 
-@kernel
+@lean
 def open_nodes(d, first, last, sizes, of_columns, begins, room, counted):
     """The nodes of depth d of the buckets first ... last - 1: begins[n] is the column that the n-th of them begins at.
 
@@ -199,7 +200,7 @@ def open_nodes(d, first, last, sizes, of_columns, begins, room, counted):
     nodes[d] = n
 
 
-@kernel
+@lean
 def fill_nodes(d, before, m, weighted, of_columns, begins, bits, room, counted, united, spare, stack):
     """The entries of the nodes of depth d from before[d] on; those of depth d + 1 that end in them are known.
 
@@ -238,7 +239,8 @@ def fill_nodes(d, before, m, weighted, of_columns, begins, bits, room, counted, 
                 e += 1
             j += 1
         if len(raws) > 0:
-            raws[begin:e] = counts[begin:e]
+            for i in range(begin, e):
+                raws[i] = counts[i]
     filled[d] = e - base
     firsts[base + nodes[d]] = filled[d]
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel
+from chekhov.kernels.jit import inlined, kernel, lean
 from chekhov.ngram.table_kernels import is_deeper, shorter, step, word_bits
 from chekhov.types import BOS, EOS
 
@@ -19,7 +19,7 @@ def power(log10_p):
     return math.exp(LN10 * log10_p)
 
 
-@kernel
+@lean
 def context_probs(nodes, entries, entry_floats, starts, p):
     """p (M,): the probability of the words of each node, p(w1) p(w2 | w1) ...; of <s> that of </s>."""
     p[0] = 1.0
@@ -68,7 +68,7 @@ def worths(nodes, node_floats, entries, entry_floats, hints, starts, context_p, 
                 highest[node] = max(highest[node], gain)
 
 
-@kernel
+@lean
 def count_kept(nodes, starts, worth, threshold, new_nodes, kept):
     """new_nodes (M,): the number of each node in the new table, -1 where nothing is left of it; kept: how many n-grams
     and nodes of each depth stay."""
@@ -86,7 +86,7 @@ def count_kept(nodes, starts, worth, threshold, new_nodes, kept):
                 at += 1
 
 
-@kernel
+@lean
 def rebuild(nodes, node_floats, entries, entry_floats, starts, worth, threshold, new_nodes, table):
     """Fill the new ``table`` (nodes, their floats, entries, their floats), all but its back-offs."""
     to_nodes, to_node_floats, to_entries, to_entry_floats = table
@@ -110,7 +110,7 @@ def rebuild(nodes, node_floats, entries, entry_floats, starts, worth, threshold,
     to_nodes[len(to_nodes) - 1, 0] = at
 
 
-@kernel
+@lean
 def set_backoffs(nodes, node_floats, entries, entry_floats, hints):
     """The back-off of every node but the empty one, shorter contexts first: (1 - sum p) / (1 - sum p')."""
     bits = word_bits(nodes)

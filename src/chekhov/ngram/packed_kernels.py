@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import count_ones, highest_one, inlined, kernel, load_64, lowest_one, prefetch
+from chekhov.kernels.jit import count_ones, highest_one, inlined, kernel, lean, load_64, lowest_one, prefetch
 from chekhov.ngram.table_kernels import find, is_deeper, scrambled, shorter
 from chekhov.ngram.table_kernels import word_bits as bits_of_words
 from chekhov.types import BOS, EOS
@@ -26,7 +26,7 @@ def field(records, bit, shift, width):
     return np.int64((load_64(records, place >> 3) >> np.uint64(place & 7)) & np.uint64((1 << width) - 1))
 
 
-@kernel
+@lean
 def write_records(words, probs, backoffs, layout, word_bits, records):
     """Pack the records of a level: word, code of log10 p, code of the back-off (none at the highest order)."""
     width, last = layout[WIDTH], len(words)
@@ -43,7 +43,7 @@ def write_records(words, probs, backoffs, layout, word_bits, records):
             byte += 1
 
 
-@kernel
+@lean
 def write_ends(child_counts, ends, samples):
     """For each node as many zeros as it has children, then a one; samples[j]: where node 64 j begins."""
     bit = 0
@@ -250,7 +250,7 @@ def read_backwards(nodes, entries, hints, starts, first_words, suffixes):
                     first[child] = first_words[e]
 
 
-@kernel
+@lean
 def gather_backoffs(nodes, node_floats, entries, starts, log10_backoffs):
     """The back-off of each n-gram as a context, 0 where it is none."""
     for depth in range(len(starts) - 2):
@@ -261,7 +261,7 @@ def gather_backoffs(nodes, node_floats, entries, starts, log10_backoffs):
                     log10_backoffs[e] = node_floats[child, 1]
 
 
-@kernel
+@lean
 def find_entries(nodes, entries, hints, starts, grams, found):
     """The entry of each n-gram (count, n), -1 for those that are not there."""
     bits, n = bits_of_words(nodes), grams.shape[1]

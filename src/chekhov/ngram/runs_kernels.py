@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel
-from chekhov.ngram.sorting_kernels import same_so_far, sort_bucket
+from chekhov.kernels.jit import inlined, kernel, lean
+from chekhov.ngram.sorting_kernels import STACK, same_so_far, sort_bucket
 from chekhov.ngram.table_kernels import UNSCRAMBLE, scrambled
 from chekhov.types import BOS, EOS
 
@@ -19,7 +19,7 @@ def collapse(keys, weights, sizes, counts, distinct):
     widest = 0
     for size in sizes:
         widest = max(widest, size)
-    order, spare, stack = np.empty(widest, np.int32), np.empty(widest, np.int64), np.empty(256, np.int64)
+    order, spare, stack = np.empty(widest, np.int32), np.empty(widest, np.int64), np.empty(STACK, np.int64)
     done, filled = 0, 0
     for k in range(len(sizes)):
         begin, m = filled, sizes[k]
@@ -54,7 +54,7 @@ def word_of(value, bits):
     return ((value * UNSCRAMBLE) & ((1 << bits) - 1)) - 1
 
 
-@kernel
+@lean
 def sound(keys, counts, sizes, D, bits, words_each):
     """Can these be the n-grams of a text? ``sizes`` (V,): so many rows of keys (M, K) have each word last before w."""
     V, row = len(sizes), 0
@@ -75,14 +75,14 @@ def sound(keys, counts, sizes, D, bits, words_each):
     return True
 
 
-@kernel
+@lean
 def add_word_counts(keys, counts, weight, id_of, place, bits, words_each, totals):
     """Add to totals (V,) how often the word id_of[w] stands at the end of an n-gram."""
     for row in range(len(counts)):
         totals[id_of[word_of(value_at(keys, row, place, bits, words_each), bits)]] += weight * counts[row]
 
 
-@kernel
+@lean
 def fill_keys_anew(keys, counts, weight, starts, buckets, id_of, old, first, cursor, new, new_keys, new_weights):
     """`counting_kernels.fill_keys` of stored n-grams whose ids become id_of[id], each counting ``weight`` as often.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel, number_of, prefetch
+from chekhov.kernels.jit import inlined, kernel, lean, number_of, prefetch
 from chekhov.ngram.sentence_kernels import mixed, uniform
 from chekhov.ngram.table_kernels import bounded, bounds, find, shorter, word_bits
 from chekhov.types import EOS, UNK
@@ -31,7 +31,7 @@ def power_of_ten(x):
     return number_of((np.int64(whole) + 1023) << 52) * (1.4142135623730951 * series)
 
 
-@kernel
+@lean
 def add_up(log10_probs, sums):
     """sums (n,): the probabilities up to each."""
     total = 0.0
@@ -40,7 +40,7 @@ def add_up(log10_probs, sums):
         sums[i] = total
 
 
-@kernel
+@lean
 def list_large(nodes, entries, many, large, firsts):
     """The root and the nodes with ``many`` entries or more, in order, and where the sums of each begin: how many."""
     found, total = 0, np.int64(0)
@@ -55,7 +55,7 @@ def list_large(nodes, entries, many, large, firsts):
     return found
 
 
-@kernel
+@lean
 def fill_sums(nodes, entries, log10_probs, large, firsts, sums, guides, slots):
     """The sums of `add_up` of each large node, its guide, and its slot in a table that is searched by its number.
 
@@ -204,7 +204,7 @@ def start(at, own, lane, sentence, seed, first, begin):
     own[lane] = mixed(np.uint64(seed) ^ mixed(np.uint64(first + sentence)))
 
 
-@kernel
+@lean
 def pack(words, lengths, out):
     """The first lengths[i] of each row of words (m, most), one behind the other."""
     n = 0

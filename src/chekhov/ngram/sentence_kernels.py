@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel
+from chekhov.kernels.jit import inlined, kernel, lean
 
 GRAM = 3  # words of the spans that the index of a text leads to
 NO_END, TOO_LONG, TOO_SHORT, COPIED = range(4)  # why a walk was thrown away
@@ -39,14 +39,14 @@ def draw(offsets, cumulative, state, u):
     return low
 
 
-@kernel
+@lean
 def draw_followers(offsets, follows, cumulative, state, seed, drawn):
     """Fill ``drawn`` with followers of one state."""
     for i in range(len(drawn)):
         drawn[i] = follows[draw(offsets, cumulative, state, uniform(seed, i))]
 
 
-@kernel
+@lean
 def walk(chain, widths, state, prefix, seed, tries, limits, overlap, text, words, thrown_away):
     """A sentence that keeps the limits, in ``words``: its length; 0 where ``tries`` walks found none.
 
@@ -102,7 +102,7 @@ def bucket(a, b, c, bits):
     return np.int64(mixed(number) >> np.uint64(64 - bits))
 
 
-@kernel
+@lean
 def index_grams(ids, bits, begins, places):
     """Sort the places of all spans of three words by their hash: those of bucket h are places[begins[h]:begins[h + 1]].
 
@@ -121,7 +121,7 @@ def index_grams(ids, bits, begins, places):
     begins[len(begins) - 1] = len(places)
 
 
-@kernel
+@lean
 def is_copied(words, n, length, always, text):
     """Does any span of ``length`` of the n words stand in the text? Spans of up to ``always`` words do.
 
@@ -151,7 +151,7 @@ def is_copied(words, n, length, always, text):
     return False
 
 
-@kernel
+@lean
 def longest_copied(words, n, text):
     """(start, length) of the longest span of the n words that stands in the text: three words or more, else (0, 0)."""
     ids, begins, places, bits = text
@@ -169,7 +169,7 @@ def longest_copied(words, n, text):
     return where, best
 
 
-@kernel
+@lean
 def number_entries(ids, ends, base, order, keys):
     """keys (N + M,): of each word of each sentence, and of its end, the ``order`` words before it and itself as digits
     to the ``base``, the oldest the highest: word + 1, 0 for the end and for before the beginning."""
@@ -204,7 +204,7 @@ def sort_pairs(keys, places, low, bits, into_keys, into_places):
         begins[h] += 1
 
 
-@kernel
+@lean
 def count_entries(keys, base):
     """How many states (keys // base) and entries there are in sorted keys."""
     S, E, state, entry = 0, 0, np.int64(-1), np.int64(-1)
@@ -218,7 +218,7 @@ def count_entries(keys, base):
     return S, E
 
 
-@kernel
+@lean
 def find_entries(keys, places, base, weights, ranks, states, examples, offsets, sums):
     """From sorted keys (N,), each its state times ``base`` and its word + 1, to states and entries, which are left in
     keys[:E], their words, and places[:E], a place in the text where each stands.
@@ -250,14 +250,14 @@ def find_entries(keys, places, base, weights, ranks, states, examples, offsets, 
     offsets[S + 1] = E + 1
 
 
-@kernel
+@lean
 def find_nexts(follows, places, ranks, nexts):
     """nexts (E,): the state after each entry, -1 behind an end."""
     for e in range(len(nexts)):
         nexts[e] = ranks[places[e] + 1] if follows[e] >= 0 else -1
 
 
-@kernel
+@lean
 def add_up(weights, offsets, sums):
     """sums (E,): the weights added up within each state."""
     for s in range(len(offsets) - 1):

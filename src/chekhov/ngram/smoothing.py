@@ -73,7 +73,7 @@ def smooth(
     threads: int = 1,
     progress: Progress = lambda stage, done, total: None,
 ) -> Smoothed:
-    """The table of the counts (see `building.build_table`), and what there is to note. The parts are changed.
+    """The table of the counts (see `building.build_table`), and what there is to note. ``parts`` is emptied.
 
     Where the smoothing is not one of `ADJUSTED`, their ``counts`` are how often the n-grams stand in the text.
     """
@@ -88,7 +88,7 @@ def smooth(
     rule, numbers, notes = rule_of(options, parts, counts, t)
     if any(options.thresholds):  # the discounts are those of all counts
         put_away = spiller(folder) if folder and isinstance(parts[0], Spilled) else Counts.load
-        parts = [put_away(prune_counts(part.load(), options.thresholds)) for part in parts]
+        parts[:] = [put_away(prune_counts(part.load(), options.thresholds)) for part in parts]
     unigrams = estimate_unigrams(rule, numbers[0], counts, options.interpolate_unigrams, order)
     return build_table(parts, unigrams, rule, numbers, folder, threads, progress), notes
 
@@ -209,7 +209,9 @@ def fit_weights(parts: Parts, counts: NDArray[np.int64], valid_ids: Ids | None) 
         what = "jelinek-mercer fits its weights on held-out text, and there is none"
         raise UsageError("E-NGRAM-003", what, mend="give --valid TEXT, or a --split that keeps some aside")
     order, V = (parts[0].depth + 1 if parts else 1), len(counts)
-    plain = build_table(parts, counts / max(1, counts.sum()), kernels.MAXIMUM_LIKELIHOOD, np.zeros((order, 8)), None)
+    plain = build_table(
+        list(parts), counts / max(1, counts.sum()), kernels.MAXIMUM_LIKELIHOOD, np.zeros((order, 8)), None
+    )
     ids = np.asarray(valid_ids[:HELD_OUT], np.int32)
     own = np.full((order, len(ids)), -1.0)  # c(h w) / c(h) for each length of h; -1 where h was never seen
     start = 1 + BOS if order > 1 else 0

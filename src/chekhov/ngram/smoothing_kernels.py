@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import bits_of, inlined, kernel, number_of
+from chekhov.kernels.jit import bits_of, inlined, kernel, lean, number_of
 from chekhov.types import BOS, EOS
 
 # Interpolated: p(w | c) = kept(count) / Z + gamma p(w | c'). Backed off: kept(count) / Z, else gamma p(w | c').
@@ -87,7 +87,7 @@ def log10(x):
     return 0.8685889638065036 * s * series + exponent * 0.3010299956639812
 
 
-@kernel
+@lean
 def add_children(words, room, filled, children):
     """Add to children (order, V) how many nodes of depth d + 1 end in each word: as many as entries of depth d."""
     for depth in range(1, len(filled) - 1):
@@ -95,7 +95,7 @@ def add_children(words, room, filled, children):
             children[depth, words[e]] += words[e] != EOS
 
 
-@kernel
+@lean
 def estimate(
     counted, lost, room, node_bounds, entry_bounds, rule, numbers, unigrams, children, next_node, next_entry, node_rows,
     entry_rows, table, scratch, logs,
@@ -166,7 +166,7 @@ def estimate(
             row += 1
 
 
-@kernel
+@lean
 def put_logs(values, most, logs, rows):
     """rows[:, 1] = log10 of the values, ``most`` at most: side by side first, as the processor takes eight at once."""
     for i in range(len(values)):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from chekhov.kernels.jit import inlined, kernel
+from chekhov.kernels.jit import inlined, lean
 
 SMALL = 16  # runs that are sorted by insertion
 MANY = 1 << 10  # numbers that are sorted by digits
 DIGIT = 9  # bits
+STACK = 1 << DIGIT  # numbers of scratch that sorting asks for
 
 
 @inlined
@@ -26,7 +25,7 @@ def part(keys, payload, low, high, pivot, equal):
     return place
 
 
-@kernel
+@lean
 def sort_together(keys, payload, start, end, stack):
     """Sort keys[start:end] and move ``payload`` with them: quicksort, and insertion for short runs."""
     top = 0
@@ -57,7 +56,7 @@ def sort_together(keys, payload, start, end, stack):
             keys[j + 1], payload[j + 1] = key, load
 
 
-@kernel
+@lean
 def sort_bucket(keys, order, spare, m, stack):
     """Sort the columns keys[:, :m] by their first row, then by the next, and so on."""
     for j in range(m):
@@ -87,14 +86,16 @@ def same_so_far(keys, a, b, chunks):
     return True
 
 
-@kernel
+@lean
 def sort_numbers(values, spare, n, bits, stack):
-    """Sort values[:n] by their bits from 32 on, ``bits`` of them: insertion, quicksort or, for many, by digits."""
+    """Sort values[:n] by their bits from 32 on, ``bits`` of them: insertion, quicksort or, for many, by digits.
+
+    stack: scratch (STACK,).
+    """
     if n <= MANY:
         sort_run(values, 0, n, stack)
         return
-    counts = np.empty(1 << DIGIT, np.int64)
-    source, target = values, spare
+    counts, source, target = stack, values, spare
     for shift in range(32, 32 + bits, DIGIT):
         counts[:] = 0
         for i in range(n):
@@ -108,10 +109,11 @@ def sort_numbers(values, spare, n, bits, stack):
             counts[digit] += 1
         source, target = target, source
     if ((bits + DIGIT - 1) // DIGIT) % 2 == 1:
-        values[:n] = spare[:n]
+        for i in range(n):
+            values[i] = spare[i]
 
 
-@kernel
+@lean
 def sort_run(values, start, end, stack):
     """Sort values[start:end]: quicksort, and insertion for short runs."""
     top = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel, prefetch
+from chekhov.kernels.jit import inlined, kernel, lean, prefetch
 from chekhov.types import EOS
 
 WINDOW = 8
@@ -100,7 +100,7 @@ def in_window(entries, look, high, word, bits):
     return behind(entries, end, high, scrambled(word, bits), bits)
 
 
-@kernel
+@lean
 def find(nodes, entries, hints, node, word, bits):
     """The entry of ``word`` in a node, or -1."""
     if node == 0:
@@ -113,7 +113,7 @@ def find(nodes, entries, hints, node, word, bits):
     return in_window(entries, look, high, word, bits)
 
 
-@kernel
+@lean
 def fill_hints(firsts, entries, first, hints, bits):
     """Hints of nodes whose entries begin at firsts (m + 1,); ``entries``: from number ``first`` on.
 
@@ -144,7 +144,7 @@ def step(nodes, node_floats, entries, entry_floats, hints, node, word, bits):
     return log10_p + entry_floats[e, 1], bounded(nodes, entries[e, 2]), node
 
 
-@kernel
+@lean
 def score_rows(nodes, node_floats, entries, entry_floats, hints, state, ids, log10_probs, known_by):
     """Score the rows of ids (B, T) from state (B,), which is changed into the state after them.
 
@@ -171,10 +171,22 @@ def score_text(
     memory alone: first all nodes are asked for, then all hints, then all entries. after[d, 1 + t]: the node of the d
     words that end with word t of the batch, 0 for none. ``after_eos``: the node after </s>.
     """
-    T, order, E, bits = len(ids), len(starts) - 1, len(entries), word_bits(nodes)
-    size = max(1, min(BATCH, T))
-    after = np.zeros((order, size + 1), np.int64)
+    size = max(1, min(BATCH, len(ids)))
+    after = np.zeros((len(starts) - 1, size + 1), np.int64)
     look = np.empty((size, 5), np.int64)  # of each that is looked for: its place in the batch, where, the end, ...
+    return score_batches(
+        nodes, node_floats, entries, entry_floats, hints, starts, state, ids, after_eos, log10_probs, known_by, size,
+        after, look,
+    )  # fmt: skip
+
+
+@lean
+def score_batches(
+    nodes, node_floats, entries, entry_floats, hints, starts, state, ids, after_eos, log10_probs, known_by, size,
+    after, look,
+):  # fmt: skip
+    """`score_text`, ``size`` words at a time, with room to work in: after (order, size + 1), zeros; look (size, 5)."""
+    T, order, E, bits = len(ids), len(starts) - 1, len(entries), word_bits(nodes)
     while state > 0:
         depth = 1
         while depth + 1 < order and state >= starts[depth + 1]:
@@ -239,7 +251,7 @@ def score_text(
     return np.int64(0)
 
 
-@kernel
+@lean
 def orders_of(known_by, starts):
     """Into nodes that knew words, in place: the order of the n-gram that each probability is of, 1 for the root's."""
     for t in range(len(known_by)):
@@ -285,7 +297,7 @@ def fill_rows(nodes, node_floats, entries, entry_floats, hints, root, state, row
                     rows[b, entries[e, 0]] = entry_floats[e, 1]
 
 
-@kernel
+@lean
 def probabilities_by_order(nodes, entries, entry_floats, hints, starts, node, ids, p):
     """p (order, T): what each suffix of the context says of each word, 0 for never; untouched: no such node."""
     bits = word_bits(nodes)

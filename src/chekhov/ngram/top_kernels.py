@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import kernel
+from chekhov.kernels.jit import lean
 from chekhov.ngram.table_kernels import bounds, find, shorter, word_bits
 
 
-@kernel
+@lean
 def fill_path(nodes, node, path):
     """The nodes of the context and of its ever shorter ends, the empty one last: how many there are."""
     length = 0
@@ -19,7 +19,7 @@ def fill_path(nodes, node, path):
     return length + 1
 
 
-@kernel
+@lean
 def fill_top(nodes, node_floats, entries, entry_floats, hints, path, firsts, falling, words, log10_probs):
     """The likeliest words and their log10 p, best first, ties by id; returns how many, where fewer are possible.
 

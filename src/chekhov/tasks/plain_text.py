@@ -61,6 +61,8 @@ def train_on_bytes(
     ids, size, make = number_bytes(text.documents, options, side_by_side, **limits)
     if size == len(RESERVED):
         raise TextError("E-TOKEN-008", "the text has no tokens", mend="give more text")
+    documents = len(text.documents)
+    text.let_go()
 
     def tokenizer() -> WhitespaceTokenizer:
         made = make()
@@ -71,13 +73,14 @@ def train_on_bytes(
     with ThreadPoolExecutor(1) as pool, without_collector():
         promised = pool.submit(tokenizer)
         order = 5 if order is None else order
-        model = train_ngram(ids, order=order, vocab_size=size, folder=folder, threads=threads, **settings)
+        place = folder if to_save else None  # a table that is only written as ARPA need not be a file first
+        model = train_ngram(ids, order=order, vocab_size=size, folder=place, threads=threads, **settings)
         found = promised.result()
     names = [str(source) for source in sources]
     training = {
         "name": record["name"],
         "chekhov": chekhov.__version__,
-        "text": Path(names[0]).name if len(names) == 1 else f"{len(text.documents)} documents",
+        "text": Path(names[0]).name if len(names) == 1 else f"{documents} documents",
         "text_digest": text.digest,
         "split": "none, everything is for training",
         "split_by": "none",

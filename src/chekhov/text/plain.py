@@ -40,6 +40,11 @@ class PlainText:
         """BLAKE2b, as `Corpus.digest`."""
         return self._digest.result()
 
+    def let_go(self) -> None:
+        """Of the documents, once the digest is taken: what has been numbered need not stay in memory."""
+        self._digest.result()
+        self.documents = ()
+
 
 def read_plain(sources: Sequence[str | Path]) -> PlainText | None:
     """The documents of ``sources``, or None where `read_documents` shall read them: one that is short, is not UTF-8,

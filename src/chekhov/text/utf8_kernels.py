@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import bytes_between, count_ones, inlined, kernel, lowest_one
+from chekhov.kernels.jit import bytes_between, count_ones, inlined, kernel, lean, lowest_one
 
 BLOCK = 64
 ONE = np.uint64(1)
@@ -68,8 +68,15 @@ def count_marks(text, i, opened):
 @kernel
 def survey(text):
     """(how many bytes of a text are not UTF-8 where they stand, control characters, NULs, CRs, marks as <s>)."""
+    found = np.zeros(4, np.int64)
+    marks = look_through(text, np.zeros(3, np.uint64), found, np.empty(BLOCK, np.uint8))
+    return found[0], found[1], found[2], found[3], marks
+
+
+@lean
+def look_through(text, before, found, tail):
+    """`survey`, with room to work in: before (3,) and found (4,), zeros, tail (BLOCK,). The number of marks."""
     marks = 0
-    before, found, tail = np.zeros(3, np.uint64), np.zeros(4, np.int64), np.empty(BLOCK, np.uint8)
     whole = len(text) // BLOCK * BLOCK
     for i in range(0, whole, BLOCK):
         marks += count_marks(text, i, look_at(text, i, before, found))
@@ -79,4 +86,4 @@ def survey(text):
     opened = look_at(tail, 0, before, found)
     if opened != 0:
         marks += count_marks(text, whole, opened)
-    return found[0], found[1], found[2], found[3], marks
+    return marks

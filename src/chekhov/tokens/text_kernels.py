@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import bytes_between, inlined, kernel, load_64, lowest_one, prefetch
+from chekhov.kernels.jit import bytes_between, inlined, kernel, lean, load_64, lowest_one, prefetch
 
 LINE_END = -1
 NOTHING = -1
@@ -158,7 +158,7 @@ def cut_block(text, i, tail, unicode, lines, state, starts, batch, size):
     return size
 
 
-@kernel
+@lean
 def fill_slots(slots, types, known):
     """Put the types 0 ... known - 1 into an empty hash table."""
     mask = len(slots) - 1
@@ -169,7 +169,7 @@ def fill_slots(slots, types, known):
         slots[slot] = number
 
 
-@kernel
+@lean
 def count_numbers(numbers, counts):
     """Add to counts[k] how often each number k of 0 and more stands there."""
     for number in numbers:
@@ -187,10 +187,16 @@ def read_tokens(text, begin, spellings, spelt, types, known, slots, lines, ids):
     numbers of types or NOTHING, found by hash and compared byte by byte. ``lines``: LINE_END after each line. Tokens
     are looked up a batch at a time, so that none waits for memory.
     """
+    batch = np.empty((BATCH + BLOCK, 3), np.int64)  # hash, start, end; start NOTHING: the end of a line
+    room = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
+    return number_tokens(text, begin, spellings, spelt, types, known, slots, lines, ids, batch, *room)
+
+
+@lean
+def number_tokens(text, begin, spellings, spelt, types, known, slots, lines, ids, batch, state, starts, tail):
+    """`read_tokens`, with room to work in: batch (BATCH + BLOCK, 3); state (2,) and starts (BLOCK,), zeros; tail."""
     end, i, written, mask = len(text), begin, 0, len(slots) - 1
     room = min(len(types), len(slots) // 2)
-    batch = np.empty((BATCH + BLOCK, 3), np.int64)  # hash, start, end; start NOTHING: the end of a line
-    state, starts, tail = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
     while (i < end or state[0] > 0) and known + BATCH + BLOCK <= room:
         size, before = 0, starts[0] if state[0] > 0 else i + state[1]
         while (i < end or state[0] > 0) and size < BATCH:

@@ -244,13 +244,15 @@ def number_bytes(
         for numbers in own_numbers:
             counts[same] += own.count(numbers)
     ranked, counts = rank(types, counts, options, **limits)
-    id_of, ids = ids_of(ranked, types.known), []
+    id_of, at = ids_of(ranked, types.known), 0
+    ids = np.empty(sum(len(numbers) + 1 for _, own_numbers in parts for numbers in own_numbers), np.int32)
     for i, piece in enumerate(pieces):
         numbers = parts[i % threads][1][i // threads]
-        ids.append(id_of[number_in_types[i % threads] + 1][numbers])
+        np.take(id_of[number_in_types[i % threads] + 1], numbers, out=ids[at : at + len(numbers)], mode="wrap")
+        at += len(numbers)
         if options.lines and len(piece) and piece[-1] != ord("\n"):
-            ids.append(np.array([EOS], np.int32))
-    return np.concatenate(ids), len(RESERVED) + len(ranked), lambda: of_ranked(types, ranked, counts, options)
+            ids[at], at = EOS, at + 1
+    return ids[:at], len(RESERVED) + len(ranked), lambda: of_ranked(types, ranked, counts, options)
 
 
 def in_pieces(document: Bytes, number: int) -> list[Bytes]:

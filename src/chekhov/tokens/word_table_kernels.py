@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chekhov.kernels.jit import inlined, kernel, prefetch
+from chekhov.kernels.jit import inlined, kernel, lean, prefetch
 from chekhov.tokens.text_kernels import BATCH, BLOCK, END, HASH, START, cut_block, equal, hash_of
 from chekhov.types import EOS, UNK
 
@@ -13,7 +13,7 @@ FIRST_ID = 3
 HALF = np.int64(32)
 
 
-@kernel
+@lean
 def fill_slots(spellings, starts, slots):
     """Put all words into empty slots."""
     mask = len(slots) - 1
@@ -38,7 +38,7 @@ def walk(slots, key):
     return number
 
 
-@kernel
+@lean
 def find(text, begin, length, key, spellings, starts, slots):
     """The number of the word text[begin:begin + length], whose hash is ``key``, or `NOTHING`."""
     mask, tag = len(slots) - 1, np.int32(key >> HALF)
@@ -89,9 +89,14 @@ def number_batch(text, batch, size, spellings, starts, slots, numbers):
 @kernel
 def read_words(text, spellings, starts, slots, lines, ids):
     """The ids of the tokens between blanks, and `EOS` for the end of each line if there are ``lines``: how many."""
-    numbers = np.empty(BATCH + BLOCK, np.int64)
-    batch = np.empty((BATCH + BLOCK, 3), np.int64)  # hash, start, end; start NOTHING: the end of a line
-    state, opened, tail = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
+    batch, numbers = np.empty((BATCH + BLOCK, 3), np.int64), np.empty(BATCH + BLOCK, np.int64)
+    room = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
+    return number_words(text, spellings, starts, slots, lines, ids, batch, numbers, *room)
+
+
+@lean
+def number_words(text, spellings, starts, slots, lines, ids, batch, numbers, state, opened, tail):
+    """`read_words`, with room to work in. batch: hash, start, end; start NOTHING: the end of a line."""
     i, written = 0, 0
     while i < len(text) or state[0] > 0:
         size = 0
