@@ -14,8 +14,8 @@ from chekhov.recurrent.sequences import runs_here
 def embedding(ids: Tensor, weight: Tensor) -> Tensor:
     """ids (...) -> (..., E), rows of weight (N, E). IndexError where an id is no row's.
 
-    The gradient of all rows is some megabytes, and PyTorch takes fresh ones for every step: to fault them in cost a
-    tagger a third of its training.
+    The gradient of all rows is some megabytes, and PyTorch takes fresh ones for every step: to fault them in costs more
+    than to fill them.
     """
     if torch.is_grad_enabled() and weight.requires_grad and runs_here(weight, weight):
         found: Tensor = Embedding.apply(ids, weight)
