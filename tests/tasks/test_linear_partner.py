@@ -53,7 +53,7 @@ def test_without_it_a_folder_has_nothing_of_it(tmp_path: Path) -> None:
 
 
 def test_the_share_with_the_least_error_is_taken_and_of_equal_ones_the_first() -> None:
-    partner = LinearPartner({0: LogLinear.of(np.ones((2, 1), np.float32))}, 1)
+    partner = LinearPartner({0: LogLinear.of(np.array([3, 4], np.uint64), np.ones((2, 1), np.float32))}, 1)
     partner.choose(lambda: abs(partner.share - 0.8))
     assert partner.share == 0.8
     partner.choose(lambda: 0.5)
@@ -77,14 +77,19 @@ def test_columns_of_many_tags_have_none() -> None:
         ({"linear.weights.0": np.zeros((3, 2), np.float32)}, "E-MODEL-013"),
         ({"linear.weights.0": np.zeros((4, 3), np.float32)}, "E-MODEL-013"),
         ({"linear.weights.0": np.zeros(4, np.float32)}, "E-MODEL-013"),
+        ({"linear.codes.0": np.zeros((2, 2), np.uint64)}, "E-MODEL-013"),
+        ({"linear.codes.0": np.zeros(4, np.int32)}, "E-MODEL-013"),
         ({"linear.weights.0": np.full((4, 2), np.nan, np.float32)}, "E-MODEL-014"),
-        ({"linear.weights.0": np.zeros((4, 2), np.float32), SHARE: np.array([np.inf])}, "E-MODEL-014"),
-        ({"linear.weights.0": np.zeros((4, 2), np.float32), SHARE: np.zeros((0,))}, "E-MODEL-013"),
+        ({SHARE: np.array([np.inf])}, "E-MODEL-014"),
+        ({SHARE: np.zeros((0,))}, "E-MODEL-013"),
     ],
 )
 def test_what_does_not_fit_is_refused(arrays: dict[str, np.ndarray], code: str) -> None:
+    fitting = {"linear.codes.0": np.array([1, 2, 3, 4], np.uint64), "linear.weights.0": np.zeros((4, 2), np.float32)}
+    fitting[SHARE] = np.array([0.4], np.float32)
+    assert LinearPartner.from_stored(dict(fitting), 1, [2])[0].models
     with pytest.raises(ModelError) as caught:
-        LinearPartner.from_stored({SHARE: np.array([0.4], np.float32), **arrays}, 1, [2])
+        LinearPartner.from_stored({**fitting, **arrays}, 1, [2])
     assert caught.value.code == code
 
 

@@ -15,7 +15,7 @@ from chekhov.types import Arrays
 
 MAX_TAGS = 64  # of a column; the table of more would be large
 SHARES = (0.4, 0.2, 0.6, 0.8, 1.0, 0.0)  # the first until the net is trained; of equally good ones the first is kept
-SHARE, WEIGHTS = "linear.share", "linear.weights."  # names of arrays; the column's number follows
+SHARE, CODES, WEIGHTS = "linear.share", "linear.codes.", "linear.weights."  # of arrays; the column's number follows
 
 
 @dataclass
@@ -53,8 +53,9 @@ class LinearPartner:
     def arrays(self) -> Arrays:
         if self.share == 0:
             return {}
+        codes = {f"{CODES}{column}": model.codes for column, model in self.models.items()}
         weights = {f"{WEIGHTS}{column}": model.weights for column, model in self.models.items()}
-        return {SHARE: np.array([self.share], np.float32), **weights}
+        return {SHARE: np.array([self.share], np.float32), **codes, **weights}
 
     @classmethod
     def from_stored(cls, arrays: Arrays, at: int | None, tags: list[int]) -> tuple[LinearPartner, Arrays]:
@@ -69,14 +70,15 @@ class LinearPartner:
         for column, count in enumerate(tags):
             name = f"{WEIGHTS}{column}"
             weights = rest.pop(name, None)
+            codes = rest.pop(f"{CODES}{column}", np.zeros(0, np.uint64))
             if weights is None:
                 continue
-            if at is None or weights.ndim != 2 or weights.shape[1] != count or len(weights).bit_count() != 1:
-                what = f"the weights {name} have shape {weights.shape}, expected (a power of two, {count})"
+            if at is None or weights.shape != (codes.size, count) or codes.ndim != 1 or codes.dtype != np.uint64:
+                what = f"the weights {name} have shape {weights.shape}, expected {(codes.size, count)}"
                 raise ModelError("E-MODEL-013", what, mend="train the model again")
             if not (np.isfinite(weights).all() and np.isfinite(share)):
                 raise ModelError(
                     "E-MODEL-014", f"{name} or {SHARE} holds NaN or infinity", mend="train the model again"
                 )
-            models[column] = LogLinear.of(weights)
+            models[column] = LogLinear.of(codes, weights)
         return cls(models, at or 0, share if models else 0.0), rest
