@@ -43,6 +43,9 @@ def tagger(
         float | None, typer.Option(help="Of inputs and outputs of the layers. [0.5; of few 0.55]")
     ] = None,
     word_dropout: Annotated[float, typer.Option(help="Share of words that training takes for unknown.")] = 0.25,
+    adversarial: Annotated[
+        float, typer.Option(help="Train on words moved by so large a share to where the loss is worst, too; 0: not.")
+    ] = 0.05,
     batch_size: Annotated[int, typer.Option(help="Sentences of a step.")] = 16,
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the text. [8; of few, under 5,000 sentences, 12]")

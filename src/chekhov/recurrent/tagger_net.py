@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,11 @@ class Scorer(StoredNet):
         self.scores = nn.ModuleList(nn.Linear(self.encoder.output_size, len(labels)) for labels in columns)
 
     def own_scores(self, rows: Rows) -> list[Tensor]:
-        hidden = self.encoder(rows)
+        return self.scores_of(self.encoder.embed_rows(rows), rows.lengths)
+
+    def scores_of(self, xs: Tensor, lengths: Tensor) -> list[Tensor]:
+        """embedded words, xs (B, T, I)."""
+        hidden = self.encoder.read(xs, lengths)
         return [layer(hidden) for layer in self.scores]
 
 
@@ -91,7 +96,8 @@ class TaggerNet(Scorer):
     """``columns``: the tags of each; ``crf``: which of them have a CRF, whose tags then are in BIOES.
 
     ``nets``: so many encoders, from other first weights and with other dropout, whose scores are averaged; each learns
-    by itself, but for the transitions of a CRF, which they share.
+    by itself, but for the transitions of a CRF, which they share. ``adversarial``: how far `adversarial_loss` moves the
+    words in training; 0 leaves it out.
     """
 
     def __init__(
@@ -101,10 +107,13 @@ class TaggerNet(Scorer):
         crf: list[bool],
         temperatures: list[float] | None = None,
         nets: int = 1,
+        adversarial: float = 0.0,
         **encoder: Any,
     ):
         super().__init__(words, columns, **encoder)
         check_range("nets", nets, 1, 64)
+        check_range("adversarial", adversarial, 0.0, 1.0)
+        self.adversarial = adversarial
         self.temperatures = temperatures or [1.0] * len(columns)
         self.word_count, self.columns, self.crf, self.encoder_sizes = words, columns, crf, encoder
         heads = [CRF(labels, may_follow) if chain else Softmax(len(labels)) for labels, chain in zip(columns, crf)]
@@ -113,7 +122,7 @@ class TaggerNet(Scorer):
 
     def sizes(self) -> dict[str, Any]:
         own = {"words": self.word_count, "columns": self.columns, "crf": self.crf, "temperatures": self.temperatures}
-        return {**own, "nets": len(self.nets), **self.encoder_sizes}
+        return {**own, "nets": len(self.nets), "adversarial": self.adversarial, **self.encoder_sizes}
 
     def forward(self, rows: Rows) -> list[Tensor]:
         """Scores (B, T, K) of each column, the mean of the nets'."""
@@ -121,13 +130,35 @@ class TaggerNet(Scorer):
 
     def loss(self, rows: Rows, targets: Tensor) -> Tensor:
         """Nats per word, summed over the columns, the mean over the nets: targets (columns, B, T), -1 after the end of
-        a row."""
-        losses = [
-            head.loss(scores, own, rows.lengths)  # type: ignore[operator]
-            for net in self.nets
-            for head, scores, own in zip(self.heads, net.own_scores(rows), targets)
-        ]
-        return torch.stack(losses).sum() / len(self.nets)
+        a row. In adversarial training half of the gradients are in ``grad`` already, the other half is the loss's."""
+        losses = []
+        for net in self.nets:
+
+            def loss(xs: Tensor, net: Any = net) -> Tensor:
+                scores = net.scores_of(xs, rows.lengths)
+                parts = [head.loss(of, own, rows.lengths) for head, of, own in zip(self.heads, scores, targets)]  # type: ignore[operator]
+                return torch.stack(parts).sum() / len(self.nets)
+
+            xs = net.encoder.embed_rows(rows)
+            losses.append(adversarial_loss(loss, xs, rows.lengths, self.adversarial) if self.adversarial else loss(xs))
+        return torch.stack(losses).sum()
+
+
+def adversarial_loss(loss: Callable[[Tensor], Tensor], xs: Tensor, lengths: Tensor, share: float) -> Tensor:
+    """(L(x) + L(x + r)) / 2, where r makes L worst in first order: ``share`` |x| g / |g| of each row, g its gradient
+    (Goodfellow et al. 2015, equation 1, in the norm of Miyato, Dai & Goodfellow 2017, equation 5).
+
+    xs (B, T, I). The gradients of L(x) / 2 are added to ``grad`` of all that L depends on but for xs; those with
+    respect to xs, and L(x + r) / 2, are the result's.
+    """
+    start = xs.detach().requires_grad_()
+    clean = loss(start) / 2
+    clean.backward()
+    assert start.grad is not None
+    real = (torch.arange(xs.shape[1]) < lengths[:, None])[..., None]
+    sizes = [(rows * real).flatten(1).norm(dim=1) for rows in (start.detach(), start.grad)]
+    shift = start.grad * (share * sizes[0] / (sizes[1] + 1e-12))[:, None, None]
+    return clean.detach() + loss(xs + shift) / 2 + ((xs - start.detach()) * start.grad).sum()
 
 
 def gather_rows(words: Words, rows: NDArray[np.int64]) -> tuple[Rows, NDArray[np.int64]]:

@@ -118,12 +118,19 @@ class WordEncoder(nn.Module):
             parts.append(self.characters(features[:, at:]))
         return torch.cat(parts, dim=1)
 
-    def forward(self, rows: Rows) -> Tensor:
-        """(B, T, 2H), 0 after the end of a row."""
+    def embed_rows(self, rows: Rows) -> Tensor:
+        """(B, T, I)."""
         xs = embedding(rows.tokens, self.embed(rows.features))
         if self.state_size and rows.states is not None:
             xs = torch.cat([xs, linear(self.of_states, rows.states)], dim=2)
+        return xs
+
+    def read(self, xs: Tensor, lengths: Tensor) -> Tensor:
+        """Embedded rows (B, T, I) -> (B, T, 2H), 0 after the end of a row."""
         xs = dropout(xs, self.dropout, self.training)
         if self.layers is None:
-            return xs * (torch.arange(rows.tokens.shape[1]) < rows.lengths[:, None])[..., None]
-        return dropout(self.layers(xs, rows.lengths), self.dropout, self.training)
+            return xs * (torch.arange(xs.shape[1]) < lengths[:, None])[..., None]
+        return dropout(self.layers(xs, lengths), self.dropout, self.training)
+
+    def forward(self, rows: Rows) -> Tensor:
+        return self.read(self.embed_rows(rows), rows.lengths)

@@ -52,9 +52,10 @@ class Tagger(Estimator):
     ``columns``: names of the tag columns. ``model``: net, or auto: the net and a log-linear model together, where that
     is better on the validation part. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES.
     ``scheme``: in which spans are written. ``features``: affixes, chars, lm:DIR, lm-backward:DIR, joined by commas;
-    ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. Sizes in units,
-    ``lr`` the peak rate of AdamW. ``features``, ``dropout`` and ``epochs`` that are None are of `DEFAULTS`, or of
-    `DEFAULTS_OF_FEW` where there are fewer than 5,000 sentences.
+    ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. ``adversarial``:
+    the share of `adversarial_loss`; 0 trains in half the time. Sizes in units, ``lr`` the peak rate of AdamW.
+    ``features``, ``dropout`` and ``epochs`` that are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where there are
+    fewer than 5,000 sentences.
     After `fit`: ``net``, ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
     """
 
@@ -81,6 +82,7 @@ class Tagger(Estimator):
         projection_size: int = 96,
         dropout: float | None = None,
         word_dropout: float = 0.25,
+        adversarial: float = 0.05,
         epochs: int | None = None,
         time: float | None = None,
         batch_size: int = 16,
@@ -95,7 +97,7 @@ class Tagger(Estimator):
         self.hidden_size, self.num_layers, self.nets = hidden_size, num_layers, nets
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
-        self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
+        self.weight_decay, self.patience, self.seed, self.adversarial = weight_decay, patience, seed, adversarial
 
     def fit(
         self,
@@ -299,7 +301,7 @@ class Tagger(Estimator):
         return {name: default if given[name] is None else given[name] for name, default in defaults.items()}
 
     def _encoder_sizes(self, dropout: float) -> dict[str, Any]:
-        names = ("word_size", "hidden_size", "num_layers", "word_dropout", "nets")
+        names = ("word_size", "hidden_size", "num_layers", "word_dropout", "adversarial", "nets")
         inputs = self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
         return {**{name: getattr(self, name) for name in names}, "dropout": dropout, **inputs}
 

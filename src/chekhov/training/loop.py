@@ -277,9 +277,9 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         batch = self.batches.batch(p.step)
+        self.optimiser.zero_grad(set_to_none=True)
         loss, self.carry = self.objective(batch, self.carry)
         value = float(loss.detach())
-        self.optimiser.zero_grad(set_to_none=True)
         if math.isfinite(value):
             loss.backward()
         norm = clip(self.model, norm=plan.clip, value=plan.clip_value)
