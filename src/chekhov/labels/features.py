@@ -6,10 +6,11 @@ A word that training never saw still has affixes and a shape that it has seen; h
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import cached_property
+from itertools import chain, count, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def affixes(words: Sequence[str]) -> NDArray[np.int32]:
     from chekhov.labels.feature_kernels import hash_features
 
     out = np.empty((len(words), AFFIX_FEATURES), np.int32)
-    lower, lower_begins = _codes([word.lower() for word in words])
+    lower, lower_begins = _codes(list(map(str.lower, words)))
     raw, raw_begins = _codes(words)
     classes = np.zeros(int(raw.max(initial=0)) + 1, np.uint8)
     classes[raw] = 1
@@ -83,7 +84,7 @@ class Words:
     features: NDArray[np.int64]  # (types, F): number of the word, row of its vector, buckets, characters
     states: NDArray[np.float16] | None = None  # (tokens, S): of language models, which see the word in its sentence
 
-    @property
+    @cached_property
     def lengths(self) -> NDArray[np.int64]:
         return np.diff(self.begins)
 
@@ -102,10 +103,11 @@ def number_words(
     """
     begins = np.zeros(len(sentences) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, sentences), np.int64, len(sentences)), out=begins[1:])
-    words = list(dict.fromkeys(chain.from_iterable(sentences)))
-    types = dict(zip(words, range(len(words))))
+    types: defaultdict[str, int] = defaultdict(count().__next__)  # numbers each word when it is first asked for
     tokens = np.fromiter(map(types.__getitem__, chain.from_iterable(sentences)), np.int64, int(begins[-1]))
-    columns = [np.fromiter((numbers.get(word.lower(), UNKNOWN) for word in words), np.int64, len(words))[:, None]]
+    words = list(types)
+    known = map(numbers.get, map(str.lower, words), repeat(UNKNOWN))
+    columns = [np.fromiter(known, np.int64, len(words))[:, None]]
     if vector_rows is not None:
         rows = (vector_rows.get(word) or vector_rows.get(word.lower(), UNKNOWN) for word in words)
         columns.append(np.fromiter(rows, np.int64, len(words))[:, None])

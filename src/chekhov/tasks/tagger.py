@@ -326,10 +326,10 @@ class Tagger(Estimator):
             rows = read_by_each[0][0]
             with torch.inference_mode():
                 scores = [
-                    torch.stack([linear(layer, hidden) for layer, (_, hidden) in zip(layers, read_by_each)]).mean(0)
+                    [linear(layer, hidden).numpy() for layer, (_, hidden) in zip(layers, read_by_each)]
                     for layers in zip(*(net.scores for net in self.net.nets))
                 ]
-            found = [part.numpy() for part in scores]
+            found = [parts[0] if len(parts) == 1 else np.mean(parts, axis=0) for parts in scores]
             for column, more in linear_scores.items():
                 found[column] += more[places_of(words, rows)]
             yield rows, words.lengths[rows], found
