@@ -60,7 +60,7 @@ def test_every_feature_is_learnt_from_and_comes_back(which: int, folder: Path, t
 
 
 def test_vectors_tell_what_a_word_is_that_training_has_not_seen(folder: Path) -> None:
-    tagger = Tagger(**{**SMALL, "word_dropout": 0.9, "affix_size": 1}, vectors=str(folder / "v.vec"))
+    tagger = Tagger(**{**SMALL, "word_dropout": 0.9, "affix_size": 1}, model="net", vectors=str(folder / "v.vec"))
     tagger.fit(SENTENCES, TAGS)
     assert tagger.predict([["Орск", "тих"], ["Глеб", "тих"]]) == [["LOC", "A"], ["PER", "A"]]
     before = tagger.inputs.arrays()["vectors"].copy()
