@@ -32,7 +32,7 @@ def tagger(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave malformed sentences out, and count them.")
     ] = False,
-    hidden_size: Annotated[int, typer.Option(help="Units of each direction.")] = 160,
+    hidden_size: Annotated[int, typer.Option(help="Units of each direction.")] = 144,
     num_layers: Annotated[int, typer.Option(help="Layers of both directions.")] = 1,
     nets: Annotated[int, typer.Option(help="So many, whose scores are averaged.")] = 1,
     word_size: Annotated[int, typer.Option(help="Of a word's vector.")] = 64,
@@ -48,7 +48,7 @@ def tagger(
     ] = 0.05,
     batch_size: Annotated[int, typer.Option(help="Sentences of a step.")] = 16,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the text. [8; of few, under 5,000 sentences, 12]")
+        int | None, typer.Option(help="Passes over the text. [10; of few, under 5,000 sentences, 12]")
     ] = None,
     time: Annotated[str | None, typer.Option(help="In place of --epochs: 60s, 5m, 1h.")] = None,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,

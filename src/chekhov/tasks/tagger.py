@@ -29,7 +29,7 @@ from chekhov.tasks.word_inputs import WordInputs
 MAX_TOKENS = 16_384  # of a batch, its padding too
 LONGEST = 512  # words: training cuts longer sentences
 FEW = 5_000  # sentences: of fewer, what a word is made of tells more than the word, and more passes are worth it
-DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "epochs": 8}
+DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "epochs": 10}
 DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "epochs": 12}
 VALID_SHARE = 10  # without a validation part a tenth of the sentences is one
 MODELS = ("auto", "net")
@@ -73,7 +73,7 @@ class Tagger(Estimator):
         features: str | None = None,
         vectors: str | None = None,
         vector_limit: int = LIMIT,
-        hidden_size: int = 160,
+        hidden_size: int = 144,
         num_layers: int = 1,
         nets: int = 1,
         word_size: int = 64,
