@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chekhov.labels.features import affixes, known_words, number_words, reference_affixes, sorted_batches
+from chekhov.labels.features import affixes, class_of, known_words, number_words, reference_affixes, sorted_batches
 
 
 @settings(deadline=None)  # the kernel is compiled at its first call
 @given(st.lists(st.text(max_size=8), max_size=6))
 def test_the_kernel_is_the_reference(words: list[str]) -> None:
     assert affixes(words).tolist() == [reference_affixes(word) for word in words]
+
+
+def test_pictures_have_one_shape_and_every_character_a_class() -> None:
+    shapes = {word: reference_affixes(word)[-1] for word in ("😀", "🏞", "🌹🎉", "❤️", "👍🏻", "🤦‍♀️", "«", "»", ")")}
+    assert shapes["😀"] == shapes["🏞"]
+    assert shapes["🌹🎉"] == shapes["❤️"] == shapes["👍🏻"] == shapes["🤦‍♀️"]
+    assert len({shapes[word] for word in ("😀", "🌹🎉", "«", "»", ")")}) == 5
+    assert {class_of(chr(code)) for code in range(sys.maxunicode + 1)} <= set(range(256))
 
 
 def test_words_are_numbered_by_type() -> None:

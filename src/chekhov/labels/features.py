@@ -6,6 +6,7 @@ A word that training never saw still has affixes and a shape that it has seen; h
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,13 +22,42 @@ BUCKETS = 8192
 PREFIXES, SUFFIXES = 3, 5
 AFFIX_FEATURES = PREFIXES + SUFFIXES + 1
 UNKNOWN = 0
+SYMBOL = 4 + 128  # of characters, what is left of it: see `class_of`
+PICTURES = ("So", "Sk", "Mn", "Me", "Cf", "Cn")  # Cn: pictures that this Python does not know yet
+CATEGORIES = (
+    "Sm",
+    "Sc",
+    "Pc",
+    "Pd",
+    "Ps",
+    "Pe",
+    "Pi",
+    "Pf",
+    "Po",
+    "Zs",
+    "Zl",
+    "Zp",
+    "Nd",
+    "Nl",
+    "No",
+    "Mc",
+    "Cc",
+    "Cs",
+    "Co",
+)
 
 
 def class_of(character: str) -> int:
-    """0 lower-case letter, 1 upper-case, 2 digit, 3 other letter; else the character itself, from 4 on."""
+    """0 lower-case letter, 1 upper-case, 2 digit, 3 other letter; else the ASCII character itself, from 4 on, and of
+    others what they are in Unicode: all pictures and what modifies them are one class, SYMBOL."""
     if character.isalpha():
         return 0 if character.islower() else 1 if character.isupper() else 3
-    return 2 if character.isdigit() else 4 + ord(character) % 250
+    if character.isdigit():
+        return 2
+    if character.isascii():
+        return 4 + ord(character)
+    category = unicodedata.category(character)
+    return SYMBOL if category in PICTURES else SYMBOL + 1 + CATEGORIES.index(category)
 
 
 def affixes(words: Sequence[str]) -> NDArray[np.int32]:
