@@ -48,7 +48,7 @@ def tagger(
     ] = 0.05,
     batch_size: Annotated[int, typer.Option(help="Sentences of a step.")] = 16,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the text. [10; of few, under 5,000 sentences, 12]")
+        int | None, typer.Option(help="Passes over the text. [10; of few, under 5,000 sentences, 20]")
     ] = None,
     time: Annotated[str | None, typer.Option(help="In place of --epochs: 60s, 5m, 1h.")] = None,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
