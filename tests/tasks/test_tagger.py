@@ -127,8 +127,8 @@ def test_odd_data(case: str) -> None:
 
 
 def test_few_sentences_have_other_defaults() -> None:
-    assert Tagger()._settings_for(5000) == {"features": "affixes", "dropout": 0.5, "epochs": 8}
-    assert Tagger(dropout=0.0)._settings_for(4999) == {"features": "affixes,chars", "dropout": 0.0, "epochs": 12}
+    assert Tagger()._settings_for(5000) == {"features": "affixes", "dropout": 0.5, "epochs": 10}
+    assert Tagger(dropout=0.0)._settings_for(4999) == {"features": "affixes,chars", "dropout": 0.0, "epochs": 20}
     assert Tagger(time=2.0)._plan(12).epochs is None
 
 
