@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -154,11 +154,11 @@ def adversarial_loss(loss: Callable[[Tensor], Tensor], xs: Tensor, lengths: Tens
     start = xs.detach().requires_grad_()
     clean = loss(start) / 2
     clean.backward()
-    assert start.grad is not None
+    gradient = cast(Tensor, start.grad)
     real = (torch.arange(xs.shape[1]) < lengths[:, None])[..., None]
-    sizes = [(rows * real).flatten(1).norm(dim=1) for rows in (start.detach(), start.grad)]
-    shift = start.grad * (share * sizes[0] / (sizes[1] + 1e-12))[:, None, None]
-    return clean.detach() + loss(xs + shift) / 2 + ((xs - start.detach()) * start.grad).sum()
+    sizes = [(rows * real).flatten(1).norm(dim=1) for rows in (start.detach(), gradient)]
+    shift = gradient * (share * sizes[0] / (sizes[1] + 1e-12))[:, None, None]
+    return clean.detach() + loss(xs + shift) / 2 + ((xs - start.detach()) * gradient).sum()
 
 
 def gather_rows(words: Words, rows: NDArray[np.int64]) -> tuple[Rows, NDArray[np.int64]]:
