@@ -25,26 +25,8 @@ UNKNOWN = 0
 SYMBOL = 4 + 128  # of characters, what is left of it: see `class_of`
 PICTURES = ("So", "Sk", "Mn", "Me", "Cf", "Cn")  # Cn: pictures that this Python does not know yet
 CATEGORIES = (
-    "Sm",
-    "Sc",
-    "Pc",
-    "Pd",
-    "Ps",
-    "Pe",
-    "Pi",
-    "Pf",
-    "Po",
-    "Zs",
-    "Zl",
-    "Zp",
-    "Nd",
-    "Nl",
-    "No",
-    "Mc",
-    "Cc",
-    "Cs",
-    "Co",
-)
+    "Sm", "Sc", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Zs", "Zl", "Zp", "Nd", "Nl", "No", "Mc", "Cc", "Cs", "Co",
+)  # fmt: skip
 
 
 def class_of(character: str) -> int:

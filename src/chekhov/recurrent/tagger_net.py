@@ -87,7 +87,7 @@ class Scorer(StoredNet):
         return self.scores_of(self.encoder.embed_rows(rows), rows.lengths)
 
     def scores_of(self, xs: Tensor, lengths: Tensor) -> list[Tensor]:
-        """embedded words, xs (B, T, I)."""
+        """Of embedded words (B, T, I)."""
         hidden = self.encoder.read(xs, lengths)
         return [layer(hidden) for layer in self.scores]
 
@@ -131,12 +131,13 @@ class TaggerNet(Scorer):
     def loss(self, rows: Rows, targets: Tensor) -> Tensor:
         """Nats per word, summed over the columns, the mean over the nets: targets (columns, B, T), -1 after the end of
         a row. In adversarial training half of the gradients are in ``grad`` already, the other half is the loss's."""
+        heads = cast("list[CRF | Softmax]", self.heads)
         losses = []
         for net in self.nets:
 
-            def loss(xs: Tensor, net: Any = net) -> Tensor:
+            def loss(xs: Tensor, net: Scorer = net) -> Tensor:
                 scores = net.scores_of(xs, rows.lengths)
-                parts = [head.loss(of, own, rows.lengths) for head, of, own in zip(self.heads, scores, targets)]  # type: ignore[operator]
+                parts = [head.loss(of, own, rows.lengths) for head, of, own in zip(heads, scores, targets)]
                 return torch.stack(parts).sum() / len(self.nets)
 
             xs = net.encoder.embed_rows(rows)

@@ -70,11 +70,12 @@ class LinearPartner:
         for column, count in enumerate(tags):
             name = f"{WEIGHTS}{column}"
             weights = rest.pop(name, None)
-            codes = rest.pop(f"{CODES}{column}", np.zeros(0, np.uint64))
             if weights is None:
                 continue
+            codes = rest.pop(f"{CODES}{column}", np.zeros(0, np.uint64))
             if at is None or weights.shape != (codes.size, count) or codes.ndim != 1 or codes.dtype != np.uint64:
                 what = f"the weights {name} have shape {weights.shape}, expected {(codes.size, count)}"
+                what += f", with codes of uint64, not {codes.dtype} {codes.shape}"
                 raise ModelError("E-MODEL-013", what, mend="train the model again")
             if not (np.isfinite(weights).all() and np.isfinite(share)):
                 raise ModelError(

@@ -53,7 +53,7 @@ class Tagger(Estimator):
     is better on the validation part. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES.
     ``scheme``: in which spans are written. ``features``: affixes, chars, lm:DIR, lm-backward:DIR, joined by commas;
     ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. ``adversarial``:
-    the share of `adversarial_loss`; 0 trains in half the time. Sizes in units, ``lr`` the peak rate of AdamW.
+    the share of `adversarial_loss`; 0 trains faster. Sizes in units, ``lr`` the peak rate of AdamW.
     ``features``, ``dropout`` and ``epochs`` that are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where there are
     fewer than 5,000 sentences.
     After `fit`: ``net``, ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
