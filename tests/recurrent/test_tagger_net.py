@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import chekhov.recurrent.tagger_net as module
 from chekhov.recurrent.tagger_net import TaggerNet, adversarial_loss
 from chekhov.recurrent.word_encoder import Rows
 
@@ -22,7 +23,8 @@ def targets() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("nets", [1, 2])
-def test_gradients_are_those_of_the_mean_of_both_losses(nets: int) -> None:
+def test_gradients_are_those_of_the_mean_of_both_losses(nets: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ADVERSARIAL_BATCHES", 1.0)
     torch.manual_seed(0)
     net = TaggerNet(9, [["O", "B-X", "I-X"], ["a", "b"]], [True, False], nets=nets, adversarial=0.3, **SIZES)
     loss = net.loss(rows(), targets())
@@ -50,6 +52,18 @@ def test_gradients_are_those_of_the_mean_of_both_losses(nets: int) -> None:
     assert expected.keys() == found.keys()
     for name, gradient in expected.items():
         torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_words_are_moved_in_half_of_the_batches() -> None:
+    net = TaggerNet(9, [["O", "B-X", "I-X"], ["a", "b"]], [True, False], adversarial=0.3, **SIZES)
+    batch, wanted = rows(), targets()
+    torch.manual_seed(0)
+    losses = [round(net.loss(batch, wanted).item(), 5) for _ in range(200)]
+    net.adversarial = 0.0
+    clean = round(net.loss(batch, wanted).item(), 5)
+    assert len(set(losses)) == 2
+    assert min(losses) == clean
+    assert 70 < losses.count(clean) < 130
 
 
 def test_what_stands_after_the_end_of_a_row_moves_nothing() -> None:

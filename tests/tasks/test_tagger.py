@@ -113,6 +113,17 @@ def test_several_columns() -> None:
     assert np.mean([a == b for r, f in zip(lengths, second) for a, b in zip(r, f)]) > 0.9
 
 
+def test_a_crf_of_tags_that_are_no_spans(tmp_path: Path) -> None:
+    words, tags = corpus()
+    kinds = [[tag[:1] for tag in sentence] for sentence in tags]  # O, B, I: of no span
+    tagger = Tagger(**SMALL, head="crf", epochs=30).fit(words, kinds, out=tmp_path / "t")
+    assert (tagger.net.crf, tagger.net.spans, tagger.labels_) == ([True], [False], [["B", "I", "O"]])
+    assert not tagger.net.heads[0].forbidden.any()
+    assert tagger.predict(words) == kinds
+    assert Tagger.load(tmp_path / "t").predict(words) == kinds
+    assert all(np.allclose(rows.sum(1), 1) for rows in tagger.predict_proba(words))
+
+
 @pytest.mark.parametrize("case", ["one tag", "long", "only O"])
 def test_odd_data(case: str) -> None:
     words, tags = corpus()

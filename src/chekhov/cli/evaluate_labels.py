@@ -45,7 +45,7 @@ def tagger_records(folder: str, text: str) -> tuple[list[dict[str, Any]], list[A
     right = read.columns(tagger.columns)
     found = tagger.predict(read.sentences)
     found = [found] if len(tagger.columns) == 1 else found
-    rows = zip(tagger.columns, right, found, tagger.net.crf, strict=True)
+    rows = zip(tagger.columns, right, found, tagger.net.spans, strict=True)
     answers = [Answers(folder, name, truth, guess, spans) for name, truth, guess, spans in rows]
     return evaluate_tagger(tagger, read.sentences, right), answers
 

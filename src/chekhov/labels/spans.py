@@ -28,6 +28,12 @@ def is_span_tag(tag: str) -> bool:
     return tag == "O" or (len(tag) > 2 and tag[0] in "BIES" and tag[1] == "-")
 
 
+def are_spans(column: Sequence[Sequence[str]]) -> bool:
+    """Whether the tags of sentences are those of spans: all of them, and not every one is O."""
+    tags = {tag for row in column for tag in row}
+    return tags - {"O"} != set() and all(map(is_span_tag, tags))
+
+
 def spans_of(tags: Sequence[str]) -> list[Span]:
     """The spans of tags in any of the schemes. A tag without a prefix is of its own type, as in I-tag."""
     spans: list[Span] = []

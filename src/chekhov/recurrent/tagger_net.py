@@ -12,11 +12,13 @@ from torch import Tensor, nn
 
 from chekhov.errors import ModelError, check_range
 from chekhov.labels.features import Words
-from chekhov.labels.spans import may_follow
+from chekhov.labels.spans import are_spans, may_follow
 from chekhov.recurrent.crf import CRF, Softmax
 from chekhov.recurrent.sequences import kernels_of
 from chekhov.recurrent.word_encoder import Rows, WordEncoder
 from chekhov.types import Arrays
+
+ADVERSARIAL_BATCHES = 0.5  # the share of them, drawn by lot, in which words are moved; to move all costs a third more
 
 
 class StoredNet(nn.Module):
@@ -93,7 +95,8 @@ class Scorer(StoredNet):
 
 
 class TaggerNet(Scorer):
-    """``columns``: the tags of each; ``crf``: which of them have a CRF, whose tags then are in BIOES.
+    """``columns``: the tags of each; ``crf``: which of them have a CRF; ``spans``: those among them whose tags are in
+    BIOES, and follow one another only as they may.
 
     ``nets``: so many encoders, from other first weights and with other dropout, whose scores are averaged; each learns
     by itself, but for the transitions of a CRF, which they share. ``adversarial``: how far `adversarial_loss` moves the
@@ -116,8 +119,11 @@ class TaggerNet(Scorer):
         self.adversarial = adversarial
         self.temperatures = temperatures or [1.0] * len(columns)
         self.word_count, self.columns, self.crf, self.encoder_sizes = words, columns, crf, encoder
-        heads = [CRF(labels, may_follow) if chain else Softmax(len(labels)) for labels, chain in zip(columns, crf)]
-        self.heads = nn.ModuleList(heads)
+        self.spans = [chain and are_spans([labels]) for labels, chain in zip(columns, crf)]
+        self.heads = nn.ModuleList(
+            CRF(labels, may_follow if spans else None) if chain else Softmax(len(labels))
+            for labels, chain, spans in zip(columns, crf, self.spans)
+        )
         self.others = nn.ModuleList(Scorer(words, columns, **encoder) for _ in range(nets - 1))
 
     def sizes(self) -> dict[str, Any]:
@@ -132,6 +138,7 @@ class TaggerNet(Scorer):
         """Nats per word, summed over the columns, the mean over the nets: targets (columns, B, T), -1 after the end of
         a row. In adversarial training half of the gradients are in ``grad`` already, the other half is the loss's."""
         heads = cast("list[CRF | Softmax]", self.heads)
+        adversarial = self.adversarial if torch.rand(()) < ADVERSARIAL_BATCHES else 0.0
         losses = []
         for net in self.nets:
 
@@ -141,7 +148,7 @@ class TaggerNet(Scorer):
                 return torch.stack(parts).sum() / len(self.nets)
 
             xs = net.encoder.embed_rows(rows)
-            losses.append(adversarial_loss(loss, xs, rows.lengths, self.adversarial) if self.adversarial else loss(xs))
+            losses.append(adversarial_loss(loss, xs, rows.lengths, adversarial) if adversarial else loss(xs))
         return torch.stack(losses).sum()
 
 

@@ -87,8 +87,8 @@ def evaluate_tagger(tagger: Tagger, sentences: list[list[str]], right: list[list
     found = tagger._predict(sentences)
     out = []
     for place, (name, truth, guess) in enumerate(zip(tagger.columns, right, found)):
-        chain = tagger.net.crf[place]
-        figures = tagging_figures(sentences, truth, guess, set(tagger.words), spans=chain)
+        spans = tagger.net.spans[place]
+        figures = tagging_figures(sentences, truth, guess, set(tagger.words), spans=spans)
         figures["calibration_error"] = _calibration(tagger, sentences, truth, guess, place)
         out.append({"column": name, **figures})
     return out
@@ -99,7 +99,7 @@ def _calibration(tagger: Tagger, sentences: Any, right: Any, found: Any, column:
 
     chances = tagger.predict_proba(sentences, column)
     sure = np.array([row.max() for rows in chances for row in rows])
-    if tagger.net.crf[column]:  # the likeliest tag of each word by itself, in BIOES
+    if tagger.net.spans[column]:  # the likeliest tag of each word by itself, in BIOES
         from chekhov.labels.spans import convert
 
         labels = tagger.labels_[column]

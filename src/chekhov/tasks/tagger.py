@@ -16,7 +16,7 @@ from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
 from chekhov.evaluation.calibration import best_temperature
 from chekhov.files import digest
 from chekhov.labels.features import sorted_batches
-from chekhov.labels.spans import SCHEMES, Span, convert, is_span_tag, spans_of
+from chekhov.labels.spans import SCHEMES, Span, are_spans, convert, spans_of
 from chekhov.labels.vectors import LIMIT
 from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
@@ -50,7 +50,7 @@ class Tagger(Estimator):
     """Hashed affixes, shape and word -> bidirectional LSTM -> softmax, or a CRF where the tags are spans.
 
     ``columns``: names of the tag columns. ``model``: net, or auto: the net and a log-linear model together, where that
-    is better on the validation part. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES.
+    is better on the validation part. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES alone.
     ``scheme``: in which spans are written. ``features``: affixes, chars, lm:DIR, lm-backward:DIR, joined by commas;
     ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. ``adversarial``:
     the share of `adversarial_loss`; 0 trains faster. Sizes in units, ``lr`` the peak rate of AdamW.
@@ -131,8 +131,8 @@ class Tagger(Estimator):
         if valid is not None:
             valid_words, valid_tags = list(valid[0]), columns_of(self.columns, *valid)
         pieces = [(i, start) for i in train for start in range(0, len(sentences[i]), LONGEST)]
-        spans = [self._is_chain(column) for column in columns]
-        columns = [[convert(t, "bioes") for t in c] if s else c for c, s in zip(columns, spans)]
+        chains = [self._is_chain(column) for column in columns]
+        columns = [[convert(t, "bioes") for t in c] if s and are_spans(c) else c for c, s in zip(columns, chains)]
         labels = [sorted({tag for i in train for tag in column[i]}) for column in columns]
         texts = [sentences[i][start : start + LONGEST] for i, start in pieces]
         torch.manual_seed(self.seed)
@@ -140,7 +140,7 @@ class Tagger(Estimator):
         self.inputs = WordInputs.begin(chosen["features"], self.vectors, self.vector_limit)
         self.inputs.learn(texts)
         self.training = {"chekhov": chekhov.__version__, **(training or {})}
-        net = TaggerNet(len(self.words), labels, spans, **self._encoder_sizes(chosen["dropout"]))
+        net = TaggerNet(len(self.words), labels, chains, **self._encoder_sizes(chosen["dropout"]))
         self.inputs.attach(net)
         self.training["kernels"] = net.kernels
         numbered = self.inputs.number(texts)
@@ -291,8 +291,7 @@ class Tagger(Estimator):
         ):
             if value not in known:
                 raise UsageError("E-LABEL-001", f"the {name} {value!r} is unknown", mend=f"one of {', '.join(known)}")
-        spans = all(is_span_tag(tag) for tags in column for tag in tags) and any(t != "O" for ts in column for t in ts)
-        return self.head != "softmax" and spans
+        return self.head == "crf" or (self.head == "auto" and are_spans(column))
 
     def _settings_for(self, sentences: int) -> dict[str, Any]:
         """Those that depend on how many sentences there are, unless they are given."""
@@ -341,13 +340,13 @@ class Tagger(Estimator):
                 paths = head.decode(part, lengths).tolist()
                 for row, path, length in zip(rows.tolist(), paths, lengths.tolist()):
                     out[column][row] = [labels[k] for k in path[:length]]
-        for column, chain in enumerate(self.net.crf):
-            if chain:
+        for column, spans in enumerate(self.net.spans):
+            if spans:
                 out[column] = [convert(tags, self.scheme) for tags in out[column]]
         return out
 
     def _error(self, sentences: Sequence[Sequence[str]], columns: Sequence[Tags], *, by_spans: bool = True) -> float:
-        """1 - accuracy, or 1 - F1 of spans for a column with a CRF; the mean over the columns."""
+        """1 - accuracy, or 1 - F1 of spans for a column of them with a CRF; the mean over the columns."""
         from chekhov.evaluation.labelling import span_counts
 
         training = self.net.training
@@ -355,8 +354,8 @@ class Tagger(Estimator):
         found = self._predict(sentences)
         self.net.train(training)
         errors = []
-        for guessed, right, chain in zip(found, columns, self.net.crf):
-            if chain and by_spans:
+        for guessed, right, spans in zip(found, columns, self.net.spans):
+            if spans and by_spans:
                 errors.append(1 - span_counts(right, guessed).f1)
             else:
                 pairs = [(a, b) for g, r in zip(guessed, right) for a, b in zip(g, r)]
@@ -367,7 +366,7 @@ class Tagger(Estimator):
         """One temperature for each column, by the likelihood of the validation part."""
         for column, right in enumerate(columns):
             ids = {label: k for k, label in enumerate(self.labels_[column])}
-            tags = [convert(t, "bioes") for t in right] if self.net.crf[column] else right
+            tags = [convert(t, "bioes") for t in right] if self.net.spans[column] else right
             head = self.net.heads[column]
             batches = []
             for rows, lengths, scores in self._scores(sentences):
