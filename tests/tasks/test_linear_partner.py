@@ -12,7 +12,7 @@ from chekhov.labels.log_linear import LogLinear
 from chekhov.tasks.linear_partner import MAX_TAGS, SHARE, SHARES, LinearPartner
 from chekhov.tasks.tagger import Tagger
 
-SMALL = {"hidden_size": 8, "word_size": 8, "affix_size": 4, "features": "affixes", "epochs": 2}
+SMALL = {"nets": 1, "hidden_size": 8, "word_size": 8, "affix_size": 4, "features": "affixes", "epochs": 2}
 
 
 def corpus() -> tuple[list[list[str]], list[list[str]]]:

@@ -19,8 +19,8 @@ from chekhov.recurrent.tagger_net import gather_rows
 from chekhov.tasks.tagger import Tagger
 
 SMALL: dict[str, Any] = {
-    "features": "affixes", "hidden_size": 12, "word_size": 8, "affix_size": 4, "dropout": 0.1, "batch_size": 4,
-    "lr": 0.02,
+    "features": "affixes", "nets": 1, "hidden_size": 12, "word_size": 8, "affix_size": 4, "dropout": 0.1,
+    "batch_size": 4, "lr": 0.02,
 }  # fmt: skip
 NAMES = ("Анна", "Олег", "Иван", "Вера", "Глеб", "Нина")
 
@@ -86,7 +86,7 @@ def test_it_comes_back_from_its_folder(tagger: Tagger, tmp_path: Path) -> None:
 
 def test_several_nets_are_averaged_and_share_the_transitions(tmp_path: Path) -> None:
     words, tags = corpus()
-    made = Tagger(**SMALL, model="net", nets=3, epochs=4, adversarial=0.0).fit(words, tags, out=tmp_path / "t")
+    made = Tagger(**{**SMALL, "nets": 3}, model="net", epochs=4, adversarial=0.0).fit(words, tags, out=tmp_path / "t")
     net, (batch, places) = made.net, gather_rows(made.inputs.number(words), np.arange(len(words)))
     scores = [each.own_scores(batch)[0] for each in net.nets]
     assert not torch.allclose(scores[0], scores[1], atol=1e-3)
@@ -138,8 +138,9 @@ def test_odd_data(case: str) -> None:
 
 
 def test_few_sentences_have_other_defaults() -> None:
-    assert Tagger()._settings_for(5000) == {"features": "affixes", "dropout": 0.5, "epochs": 10}
-    assert Tagger(dropout=0.0)._settings_for(4999) == {"features": "affixes,chars", "dropout": 0.0, "epochs": 20}
+    assert Tagger()._settings_for(5000) == {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10}
+    of_few = {"features": "affixes,chars", "dropout": 0.0, "nets": 3, "epochs": 20}
+    assert Tagger(dropout=0.0)._settings_for(4999) == of_few
     assert Tagger(time=2.0)._plan(12).epochs is None
 
 
@@ -153,7 +154,7 @@ def test_data_that_do_not_fit_are_refused(words: Any, tags: Any, code: str) -> N
     assert caught.value.code == f"E-LABEL-{code}"
 
 
-FLAGS = ("--hidden-size", "8", "--word-size", "4", "--affix-size", "4", "--batch-size", "4", "--epochs", "4", "-q")
+FLAGS = tuple("--nets 1 --hidden-size 8 --word-size 4 --affix-size 4 --batch-size 4 --epochs 4 -q".split())
 
 
 def test_the_command_line(tmp_path: Path) -> None:

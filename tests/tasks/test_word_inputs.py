@@ -19,7 +19,7 @@ from chekhov.tasks.word_inputs import WordInputs
 
 SMALL: dict[str, Any] = {
     "hidden_size": 8, "word_size": 4, "affix_size": 4, "character_size": 4, "projection_size": 4, "dropout": 0.0,
-    "batch_size": 4, "lr": 0.03, "epochs": 30,
+    "batch_size": 4, "nets": 1, "lr": 0.03, "epochs": 30,
 }  # fmt: skip
 PLACES, PEOPLE = ("Омск", "Тула", "Псков", "Ржев"), ("Анна", "Олег", "Иван", "Вера")
 SENTENCES = [[place, "тих"] for place in PLACES * 4] + [[name, "тих"] for name in PEOPLE * 4]

@@ -34,7 +34,7 @@ def tagger(
     ] = False,
     hidden_size: Annotated[int, typer.Option(help="Units of each direction.")] = 144,
     num_layers: Annotated[int, typer.Option(help="Layers of both directions.")] = 1,
-    nets: Annotated[int, typer.Option(help="So many, whose scores are averaged.")] = 1,
+    nets: Annotated[int | None, typer.Option(help="So many, whose scores are averaged. [1; of few, 3]")] = None,
     word_size: Annotated[int, typer.Option(help="Of a word's vector.")] = 64,
     affix_size: Annotated[int, typer.Option(help="Of an affix's vector.")] = 32,
     character_size: Annotated[int, typer.Option(help="Of a character's vector, for chars.")] = 32,

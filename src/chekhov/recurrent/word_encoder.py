@@ -103,20 +103,36 @@ class WordEncoder(nn.Module):
 
     def embed(self, features: Tensor) -> Tensor:
         """features (N, F) of N words -> (N, I) but for the states."""
-        words, at = features[:, 0], 1
+        words = features[:, 0]
+        vectors, hashed, characters = self.columns(features)
         if self.training and self.word_dropout:
             words = words.masked_fill(torch.rand(len(words)) < self.word_dropout, 0)
         parts = [embedding(words, self.words.weight)]
         if self.vector_size:
-            parts.append(linear(self.of_vectors, self.vectors[features[:, at]]))
-            at += 1
+            parts.append(linear(self.of_vectors, self.vectors[vectors]))
         if self.affix_size:
-            hashed = features[:, at : at + AFFIX_FEATURES] + self.offsets
             parts.append(embedding(hashed, self.affixes.weight).flatten(1))
-            at += AFFIX_FEATURES
         if self.character_size:
-            parts.append(self.characters(features[:, at:]))
+            parts.append(self.characters(characters))
         return torch.cat(parts, dim=1)
+
+    def columns(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of features (N, F): rows of vectors (N,), of ``affixes`` (N, AFFIX_FEATURES), characters (N, L)."""
+        at = 1 + (self.vector_size > 0)
+        end = at + AFFIX_FEATURES * (self.affix_size > 0)
+        hashed = features[:, at:end] + self.offsets if self.affix_size else features[:, :0]
+        return features[:, at - 1], hashed, features[:, end:]
+
+    def silence_unseen(self, features: Tensor) -> None:
+        """Before training on words of these features (N, F): affixes and characters that none of them has get no
+        vector, and keep none. What nothing has taught would be noise, where there is much of it in unknown words."""
+        _, hashed, characters = self.columns(features)
+        tables = [(self.affixes.weight, hashed)] if self.affix_size else []
+        tables += [(self.characters.embedding.weight, characters)] if self.character_size else []
+        for table, rows in tables:
+            unseen = torch.ones(len(table), 1).index_fill(0, rows.flatten(), 0.0) > 0
+            with torch.no_grad():
+                table.masked_fill_(unseen, 0.0)
 
     def embed_rows(self, rows: Rows) -> Tensor:
         """(B, T, I)."""

@@ -29,8 +29,8 @@ from chekhov.tasks.word_inputs import WordInputs
 MAX_TOKENS = 16_384  # of a batch, its padding too
 LONGEST = 512  # words: training cuts longer sentences
 FEW = 5_000  # sentences: of fewer, what a word is made of tells more than the word, and more passes are worth it
-DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "epochs": 10}
-DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "epochs": 20}
+DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10}
+DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "nets": 3, "epochs": 20}
 VALID_SHARE = 10  # without a validation part a tenth of the sentences is one
 MODELS = ("auto", "net")
 Tags = Sequence[Sequence[str]]
@@ -54,8 +54,8 @@ class Tagger(Estimator):
     ``scheme``: in which spans are written. ``features``: affixes, chars, lm:DIR, lm-backward:DIR, joined by commas;
     ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. ``adversarial``:
     the share of `adversarial_loss`; 0 trains faster. Sizes in units, ``lr`` the peak rate of AdamW.
-    ``features``, ``dropout`` and ``epochs`` that are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where there are
-    fewer than 5,000 sentences.
+    ``features``, ``dropout``, ``nets`` and ``epochs`` that are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where
+    there are fewer than 5,000 sentences.
     After `fit`: ``net``, ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
     """
 
@@ -75,7 +75,7 @@ class Tagger(Estimator):
         vector_limit: int = LIMIT,
         hidden_size: int = 144,
         num_layers: int = 1,
-        nets: int = 1,
+        nets: int | None = None,
         word_size: int = 64,
         affix_size: int = 32,
         character_size: int = 32,
@@ -140,7 +140,7 @@ class Tagger(Estimator):
         self.inputs = WordInputs.begin(chosen["features"], self.vectors, self.vector_limit)
         self.inputs.learn(texts)
         self.training = {"chekhov": chekhov.__version__, **(training or {})}
-        net = TaggerNet(len(self.words), labels, chains, **self._encoder_sizes(chosen["dropout"]))
+        net = TaggerNet(len(self.words), labels, chains, **self._encoder_sizes(chosen["dropout"], chosen["nets"]))
         self.inputs.attach(net)
         self.training["kernels"] = net.kernels
         numbered = self.inputs.number(texts)
@@ -299,10 +299,10 @@ class Tagger(Estimator):
         given = {name: getattr(self, name) for name in defaults}
         return {name: default if given[name] is None else given[name] for name, default in defaults.items()}
 
-    def _encoder_sizes(self, dropout: float) -> dict[str, Any]:
-        names = ("word_size", "hidden_size", "num_layers", "word_dropout", "adversarial", "nets")
+    def _encoder_sizes(self, dropout: float, nets: int) -> dict[str, Any]:
+        names = ("word_size", "hidden_size", "num_layers", "word_dropout", "adversarial")
         inputs = self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
-        return {**{name: getattr(self, name) for name in names}, "dropout": dropout, **inputs}
+        return {**{name: getattr(self, name) for name in names}, "dropout": dropout, "nets": nets, **inputs}
 
     def _plan(self, epochs: int) -> Any:
         from chekhov.training.loop import Plan

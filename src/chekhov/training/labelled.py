@@ -41,6 +41,8 @@ def train_labels(
         rows, places = gather_rows(words, batch.rows)
         return net.loss(rows, torch.from_numpy(targets_of(batch.rows, places))), None
 
+    for encoder in net.encoders:
+        encoder.silence_unseen(torch.from_numpy(words.features))
     hasher = hashlib.sha256()
     for array in (words.tokens, words.begins, words.features, *data):
         hasher.update(np.ascontiguousarray(array).data.cast("B"))
