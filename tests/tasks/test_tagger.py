@@ -154,7 +154,20 @@ def test_data_that_do_not_fit_are_refused(words: Any, tags: Any, code: str) -> N
     assert caught.value.code == f"E-LABEL-{code}"
 
 
-FLAGS = tuple("--nets 1 --hidden-size 8 --word-size 4 --affix-size 4 --batch-size 4 --epochs 4 -q".split())
+FLAGS = (
+    "--hidden-size",
+    "8",
+    "--word-size",
+    "4",
+    "--affix-size",
+    "4",
+    "--batch-size",
+    "4",
+    "--epochs",
+    "4",
+    "-q",
+    "--nets=1",
+)
 
 
 def test_the_command_line(tmp_path: Path) -> None:
