@@ -155,19 +155,9 @@ def test_data_that_do_not_fit_are_refused(words: Any, tags: Any, code: str) -> N
 
 
 FLAGS = (
-    "--hidden-size",
-    "8",
-    "--word-size",
-    "4",
-    "--affix-size",
-    "4",
-    "--batch-size",
-    "4",
-    "--epochs",
-    "4",
+    "--hidden-size", "8", "--word-size", "4", "--affix-size", "4", "--batch-size", "4", "--epochs", "4", "--nets", "1",
     "-q",
-    "--nets=1",
-)
+)  # fmt: skip
 
 
 def test_the_command_line(tmp_path: Path) -> None:
