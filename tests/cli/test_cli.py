@@ -237,3 +237,23 @@ def test_the_likeliest_texts_by_a_beam_and_how_much_was_copied(run: Any, text: s
     for flags in (("--beam", "0"), ("--beam", "3", "--num", "4"), ("--beam", "3", "--length-penalty", "-1")):
         assert "E-RANGE-001" in run("generate", folder, *flags, code=2)[1]
     assert "E-GENERATE-005" in run("generate", folder, "--beam", "3", "--top-k", "5", code=2)[1]
+
+
+def test_ctrl_c_is_answered_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser turns KeyboardInterrupt into an exit code, so that the message must come before it."""
+    import os
+    import signal
+
+    from calling import call
+
+    def parser(standalone_mode: bool) -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            return 130
+        return 0
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("chekhov.cli.main.app", parser)
+    assert call("train") == (130, "", "stopped\n")
+    assert signal.getsignal(signal.SIGINT) == before

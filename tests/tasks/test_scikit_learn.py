@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -103,3 +104,11 @@ def test_settings_are_all_that_init_keeps() -> None:
 def test_what_was_not_fitted_says_so() -> None:
     with pytest.raises(NotFittedError):
         Rows().predict([[1.0]])
+
+
+def test_a_tagger_is_cross_validated() -> None:
+    """Its tags are lists, which scikit-learn's classifiers have not."""
+    words, tags = [["дом", "стоит"], ["лес", "шумит"]] * 4, [["N", "V"]] * 8
+    tagger = Tagger(nets=1, hidden_size=4, epochs=1, features="affixes")
+    assert len(cross_val_score(tagger, words, tags, cv=2)) == 2
+    assert GridSearchCV(tagger, {"epochs": [1, 2]}, cv=2).fit(words, tags).best_params_["epochs"] in (1, 2)

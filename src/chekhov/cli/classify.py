@@ -13,6 +13,7 @@ from chekhov.cli.output import print_json, read_lines
 def classify(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A classifier's folder.")],
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="One text a line.")] = "-",
+    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One object a text, with all probabilities.")] = False,
 ) -> None:
     """The label of every line, how sure it is, and the line."""
@@ -22,7 +23,7 @@ def classify(
 
     check_labeller(read_config(Path(model)).kind, "classifier", model)
     classifier = Classifier.load(model)
-    texts = read_lines(file)
+    texts = read_lines(file, encoding)
     found = classifier.predict(texts)
     if classifier.task == "regression":
         for text, value in zip(texts, found):

@@ -19,6 +19,9 @@ def evaluate(
         str | None, typer.Option(help="valid or test: of the text of the training, the part that was kept aside.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Of labelled files: leave malformed sentences out, and count them.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One object a model.")] = False,
 ) -> None:
     """Perplexity, bits per character, unknown words and speed of one or more models on a text."""
@@ -41,7 +44,7 @@ def evaluate(
         if not set(kinds) <= LABELLERS or len(text) != 1 or part is not None:
             what = "taggers and classifiers are measured by themselves, on one file of labels, without --part"
             raise UsageError("E-LABEL-009", what, mend="give them alone, with one --text")
-        evaluate_labels(kinds, models, text[0], json=json)
+        evaluate_labels(kinds, models, text[0], encoding=encoding, skip_bad=skip_bad, json=json)
         return
     loaded = [load(folder) for folder in models]
     if part is not None:

@@ -13,6 +13,8 @@ from chekhov.errors import ModelError
 if TYPE_CHECKING:
     from chekhov.saving import Config
 
+MOST_TAGS = 40  # of a line
+
 
 def info(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A model folder.")],
@@ -33,7 +35,7 @@ def info(
     if json:
         import msgspec
 
-        print_json({"schema": 1, "model": model, **msgspec.to_builtins(config)})
+        print_json({"schema": 1, **msgspec.to_builtins(config), "folder": model})
         return
     try:
         rows = describe(config)
@@ -55,6 +57,17 @@ def load_any(kind: str, folder: str) -> Any:
     return loaders.get(kind, load)(folder)
 
 
+def labels_of(config: Config) -> list[tuple[str, list[str]]]:
+    """What a tagger or a classifier says, and the model that was kept."""
+    settings, fitted = config.training.get("settings", {}), config.training.get("fitted", {})
+    rows: list[tuple[str, list[str]]] = []
+    if config.kind == "tagger":
+        rows = list(zip(settings["columns"], config.sizes["columns"], strict=True))
+    elif config.kind == "classifier":
+        rows = [("kept", [fitted["chosen"]]), ("labels", [str(label) for label in fitted["classes"]])]
+    return [(name, own if len(own) <= MOST_TAGS else [*own[:MOST_TAGS], "..."]) for name, own in rows]
+
+
 def describe(config: Config) -> list[tuple[str, Any]]:
     """Name and value of each line."""
     size = sum(stored.bytes for stored in config.files.values())
@@ -64,6 +77,7 @@ def describe(config: Config) -> list[tuple[str, Any]]:
         ("format", f"{config.format}, written by chekhov {config.chekhov}"),
     ]
     rows += [(name, value) for name, value in config.sizes.items() if isinstance(value, (int, float, str))]
+    rows += [(name, ", ".join(value)) for name, value in labels_of(config)]
     rows += [("weights", value) for value in [training.get("weights")] if value]
     rows += [
         ("bytes on disk", f"{size:,}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from typing import Any
 
@@ -87,12 +88,12 @@ def main() -> None:
         talk = logging.getLogger("chekhov")  # what the library has to say in the middle of things
         talk.setLevel(logging.INFO)
         talk.addHandler(logging.StreamHandler())
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except ChekhovError as error:
         fail(error)
     except KeyboardInterrupt:
-        say("stopped")
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: that is its right
@@ -110,6 +111,14 @@ def main() -> None:
         # else a fault of ours: still one message, never a riddle
         what = f"chekhov itself failed: {type(error).__name__}: {error}"
         fail(ChekhovError("E-INTERNAL-001", what, mend="run it again with CHEKHOV_DEBUG=1 and report what it prints"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def interrupt(number: int, frame: Any) -> None:
+    """Ctrl-C where nothing else takes it: said here, since the parser turns the exception into an exit code."""
+    say("stopped")
+    raise KeyboardInterrupt
 
 
 def refuse(error: Any) -> None:

@@ -47,12 +47,12 @@ def check_out(out: str) -> None:
         raise UsageError("E-TRAIN-009", "the folder -o is empty", mend="name one, e.g. -o my-model")
 
 
-def read_lines(source: str) -> list[str]:
-    """The lines of a file or of stdin (-), decoded as every text is."""
+def read_lines(source: str, encoding: str | None = None) -> list[str]:
+    """The lines of a file, of all files of a pattern or a folder, or of stdin (-), decoded as every text is."""
     from chekhov.text.reading import read_documents
 
-    text = read_documents([source], note=note)[0].text
-    return text.removesuffix("\n").split("\n")
+    documents = read_documents([source], encoding=encoding, note=note)
+    return [line for document in documents for line in document.text.removesuffix("\n").split("\n")]
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -63,11 +63,18 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def described(figures: dict[str, Any]) -> str:
-    """The figures of a tagger or a classifier on one line."""
+    """The figures of a tagger or a classifier on one line; of further columns under their names."""
     names = {
         "accuracy": "accuracy",
         "accuracy_unknown": "of unknown words",
         "macro_f1": "macro F1",
         "span_f1": "span F1",
     }
-    return ", ".join(f"{label} {100 * figures[name]:.2f} %" for name, label in names.items() if name in figures)
+    columns = ["", *(name.removesuffix("accuracy") for name in figures if name.endswith(" accuracy"))]
+    parts = []
+    for column in columns:
+        own = {name: figures[column + name] for name in names if column + name in figures}
+        if figures.get(f"{column}unknown_words") == 0:  # of which nothing can be said
+            own.pop("accuracy_unknown", None)
+        parts.append(column + ", ".join(f"{names[name]} {100 * value:.2f} %" for name, value in own.items()))
+    return "; ".join(parts)

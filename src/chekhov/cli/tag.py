@@ -17,6 +17,7 @@ def tag(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A tagger's folder.")],
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="CoNLL-U, columns or text.")] = "-",
     format: Annotated[str, typer.Option(help="auto, conllu, columns (token<TAB>...) or text.")] = "auto",
+    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
     spans: Annotated[bool, typer.Option("--spans", help="Spans with offsets and confidence, one object each.")] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave malformed sentences out, and count them.")
@@ -34,7 +35,7 @@ def tag(
 
     check_labeller(read_config(Path(model)).kind, "tagger", model)
     tagger = Tagger.load(model)
-    found = read_tagged(file, format=format, skip_bad=skip_bad, note=note)
+    found = read_tagged(file, format=format, encoding=encoding, skip_bad=skip_bad, note=note)
     if spans:
         for record in span_records(tagger, found):
             print_json(record)

@@ -12,7 +12,7 @@ from chekhov.cli.output import check_out, command_line, described, note, print_j
 
 
 def tagger(
-    train: Annotated[str, typer.Argument(metavar="FILE", help="CoNLL-U, or token<TAB>tag; .gz or - too.")],
+    train: Annotated[str, typer.Argument(metavar="FILE", help="CoNLL-U, or token<TAB>tag; .gz, a pattern or - too.")],
     out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="The model folder to write.")],
     valid: Annotated[str | None, typer.Option(help="Chooses the best weights. [a tenth of the sentences]")] = None,
     test: Annotated[str | None, typer.Option(help="Measured once, at the end.")] = None,
@@ -29,6 +29,7 @@ def tagger(
     vectors: Annotated[str | None, typer.Option(metavar="FILE", help="word2vec, fastText, GloVe or navec.")] = None,
     vector_limit: Annotated[int, typer.Option(help="Take so many words of that file.")] = 200_000,
     format: Annotated[str, typer.Option(help="auto, conllu or columns.")] = "auto",
+    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave malformed sentences out, and count them.")
     ] = False,
@@ -87,6 +88,7 @@ def classifier(
     features: Annotated[str, typer.Option(help="affixes, chars, lm:DIR, lm-backward:DIR; with commas.")] = "affixes",
     vectors: Annotated[str | None, typer.Option(metavar="FILE", help="word2vec, fastText, GloVe or navec.")] = None,
     vector_limit: Annotated[int, typer.Option(help="Take so many words of that file.")] = 200_000,
+    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave malformed lines out, and count them.")] = False,
     hidden_size: Annotated[int, typer.Option(help="Units of each direction.")] = 96,
     num_layers: Annotated[int, typer.Option(help="Layers of both directions.")] = 1,
@@ -127,7 +129,7 @@ def say_table(model: Any) -> None:
     if "net" in errors and len(errors) > 1:
         other = min((name for name in errors if name != "net"), key=lambda name: errors[name])
         gain = 100 * (errors[other] - errors["net"])
-        verdict = "is worth it" if gain > 0 else "is not worth it"
+        verdict = "is worth it" if gain > 0 else "is not worth it" if gain < 0 else "is no better and no worse"
         say(f"the net {verdict}: {gain:+.2f} points against {other} on the validation part; kept: {model.chosen}")
 
 

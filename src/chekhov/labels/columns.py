@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from chekhov.errors import TextError
@@ -11,17 +12,17 @@ Tagged = tuple[list[str], list[str]]  # words and tags of a sentence, equally ma
 
 
 def read_columns(text: str, *, name: str = "", skipped: Callable[[TextError], None] | None = None) -> list[Tagged]:
-    """Words and tags: the first column and the last.
+    """Words and tags: the first column and the last of as many as most lines have.
 
     ``skipped`` gets the error of each malformed sentence, which is left out; else TextError E-COLUMNS-001 or 002 with
     ``name:line:column``.
     """
     sentences: list[Tagged] = []
-    width = 0
+    counts = Counter(line.count("\t") + 1 for _, lines in blocks(text) for line in lines)
+    width = max((n for n in counts if n > 1), key=counts.__getitem__, default=2)
     for start, lines in blocks(text):
         try:
             rows = [line.split("\t") for line in lines]
-            width = width or max(len(rows[0]), 2)
             for number, (line, row) in enumerate(zip(lines, rows), start=start):
                 if len(row) != width:
                     what = f"{len(row)} columns where {width} were to come, between tabs"

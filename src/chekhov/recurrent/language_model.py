@@ -29,6 +29,7 @@ from chekhov.recurrent.mingru import MinGRU
 from chekhov.recurrent.minlstm import MinLSTM
 from chekhov.recurrent.qrnn import QRNN
 from chekhov.recurrent.rglru import RGLRU
+from chekhov.recurrent.shapes import shapes_alone
 from chekhov.recurrent.sru import SRU
 from chekhov.recurrent.stack import Stack
 from chekhov.recurrent.weights import TorchCell, weights_dropped
@@ -208,7 +209,7 @@ class RecurrentLM(nn.Module):
             raise ModelError(
                 "E-MODEL-012", f"the cell {sizes.get('cell')!r} is unknown", mend=f"known: {', '.join(CELLS)}"
             )
-        with torch.device("meta"):  # shapes alone: the sizes are not believed yet
+        with shapes_alone():
             expected = {name: tuple(tensor.shape) for name, tensor in cls(**sizes)._stored().items()}
         found = {name: tuple(array.shape) for name, array in arrays.items()}
         for name in sorted(expected.keys() | found.keys()):

@@ -15,6 +15,7 @@ from chekhov.labels.features import Words
 from chekhov.labels.spans import are_spans, may_follow
 from chekhov.recurrent.crf import CRF, Softmax
 from chekhov.recurrent.sequences import kernels_of
+from chekhov.recurrent.shapes import shapes_alone
 from chekhov.recurrent.word_encoder import Rows, WordEncoder
 from chekhov.types import Arrays
 
@@ -62,7 +63,7 @@ class StoredNet(nn.Module):
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> Any:
         """ModelError where a shape is not the one that the sizes name, or a weight is not finite."""
-        with torch.device("meta"):
+        with shapes_alone():
             expected = {name: tuple(tensor.shape) for name, tensor in cls(**sizes).state_dict().items()}
         found = {name: tuple(array.shape) for name, array in arrays.items()}
         for name in sorted(expected.keys() | found.keys()):

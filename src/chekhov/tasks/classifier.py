@@ -21,13 +21,21 @@ from chekhov.labels.vectors import LIMIT
 from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
-from chekhov.tasks.label_values import balanced_weights, cross_entropy, labels_of, numbers_of, words_of
+from chekhov.tasks.label_values import (
+    as_strings,
+    balanced_weights,
+    cross_entropy,
+    kept_aside,
+    labels_of,
+    numbers_of,
+    words_of,
+)  # fmt: skip
 from chekhov.tasks.linear_text import LinearText, fit_best, mixed, naive_bayes_row
-from chekhov.tasks.tagger import MAX_TOKENS, kept_aside
+from chekhov.tasks.tagger import MAX_TOKENS
 from chekhov.tasks.text_model import require_torch
 from chekhov.tasks.word_inputs import WordInputs
 
-MODELS = ("net", "bag", "linear", "auto")
+MODELS, WEIGHTS = ("net", "bag", "linear", "auto"), (None, "balanced")
 MIXED, PARTNER, LINEAR = "net + linear", "linear.", ("idf", "coefficients", "intercept")
 SHARES = (0.5, 0.35, 0.65)  # of the net, in log p; of equal ones the first
 FEW, EPOCHS_OF_FEW, EPOCHS = 5_000, 14, 8  # texts: fewer are read more often
@@ -102,16 +110,16 @@ class Classifier(Estimator):
         Raises UsageError E-LABEL-003 (texts and labels that do not match), E-LABEL-010 (a label that is no finite
         number), E-LABEL-011 (linear for a task that it has not), TrainingError E-LABEL-004 (nothing to train on).
         """
-        if self.model not in MODELS or self.class_weight not in (None, "balanced"):
-            what = f"the model {self.model!r} or the class weight {self.class_weight!r} is unknown"
-            raise UsageError("E-LABEL-001", what, mend=f"a model of {', '.join(MODELS)}; balanced, or none")
+        for name, value, known in (("model", self.model, MODELS), ("class weight", self.class_weight, WEIGHTS)):
+            if value not in known:
+                raise UsageError("E-LABEL-001", f"the {name} {value!r} is unknown", mend=f"one of {known}")
         if self.model == "linear" and self.task != "multiclass":
             raise UsageError("E-LABEL-011", f"linear has no {self.task}", mend="--model net or bag")
         if len(texts) != len(labels) or isinstance(texts, str):
             raise UsageError("E-LABEL-003", f"{len(texts)} texts have {len(labels)} labels", mend="one for each")
         if not len(texts):
             raise TrainingError("E-LABEL-004", "there is no text to train on", mend="give some")
-        texts, labels = [str(text) for text in texts], list(labels)
+        texts, labels = as_strings(texts), list(labels)
         train, held = kept_aside(list(range(len(texts))), self.seed)
         if valid is not None:
             train, (valid_texts, valid_labels) = list(range(len(texts))), (list(valid[0]), list(valid[1]))
@@ -131,8 +139,7 @@ class Classifier(Estimator):
         if out is not None and not resume:
             shutil.rmtree(Path(out) / RUNS, ignore_errors=True)  # of a run that this one replaces
         elif out is not None and not (Path(out) / RUNS).is_dir() and self.model == "auto":
-            what, mend = "there is no run of auto to resume", "start anew without --resume"
-            raise TrainingError("E-RESUME-001", what, where=str(out), mend=mend)
+            raise TrainingError("E-RESUME-001", "there is no run", where=str(out), mend="start anew without --resume")
         for kind in candidates:
             if kind == "linear":
                 self._fit_linear(*given, valid_texts, valid_labels)
@@ -152,6 +159,7 @@ class Classifier(Estimator):
         self.chosen, self.net, self.inputs, self.partner = best[1] if best else ("", None, WordInputs([""]), None)
         self._calibrate(valid_texts, valid_labels)
         self.training |= {"table": self.table, "kernels": getattr(self.net, "kernels", "reference")}
+        self.training["cpu_seconds"] = round(sum(r["cpu_seconds"] or 0 for r in self.table if r["model"] != MIXED), 3)
         if out is not None:
             self.save(out)
             if self.training["stopped_by"] not in ("SIGINT", "SIGTERM"):
@@ -160,9 +168,9 @@ class Classifier(Estimator):
 
     def predict(self, texts: Sequence[str]) -> Any:
         """(N,) classes or numbers; a list of labels for each text where there may be several."""
-        values = self.predict_proba(texts) if self.task != "regression" else self._scores(texts)[:, :1]
         if self.task == "regression":
-            return values[:, 0] * self.scale[1] + self.scale[0]
+            return self._scores(texts)[:, 0] * self.scale[1] + self.scale[0]
+        values = self.predict_proba(texts)
         if self.task == "multilabel":
             return [[str(label) for label in self.classes_[row >= 0.5]] for row in values]
         return self.classes_[values.argmax(1)]
@@ -281,17 +289,9 @@ class Classifier(Estimator):
         self.training |= {"cpu_seconds": round(time.process_time() - started, 3), "steps": 0, "stopped_by": ""}
 
     def _fit_net(
-        self,
-        kind: str,
-        texts: Sequence[str],
-        labels: Sequence[Any],
-        valid_texts: Any,
-        valid_labels: Any,
-        *,
-        out: str | Path | None,
-        resume: bool,
-        watch: Callable[[dict[str, Any]], None],
-    ) -> None:
+        self, kind: str, texts: Sequence[str], labels: Sequence[Any], valid_texts: Any, valid_labels: Any, *,
+        out: str | Path | None, resume: bool, watch: Callable[[dict[str, Any]], None],
+    ) -> None:  # fmt: skip
         require_torch()
         import torch
 
@@ -337,6 +337,7 @@ class Classifier(Estimator):
 
     def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(N, C): before softmax, sigmoid or scale."""
+        self._check_rows(texts)
         if self.chosen == "linear":
             return self.net.scores(list(texts))
         import torch
@@ -379,8 +380,8 @@ class Classifier(Estimator):
         scores = self._scores(texts)
         row: dict[str, Any] = {"error": self._error(scores, labels), "cpu_seconds": self.training.get("cpu_seconds")}
         if self.task == "multiclass":
-            found = self.classes_[scores.argmax(1)]
-            row |= {"accuracy": 1 - row["error"], "macro_f1": macro_f1([str(x) for x in labels], found.astype(str))}
+            found = self.classes_[scores.argmax(1)].astype(str)
+            row |= {"accuracy": 1 - row["error"], "macro_f1": macro_f1(list(map(str, labels)), found)}
         return row
 
     def _calibrate(self, texts: Sequence[str], labels: Sequence[Any]) -> None:

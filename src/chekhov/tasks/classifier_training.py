@@ -13,7 +13,7 @@ from chekhov.errors import check_range
 from chekhov.evaluation.calibration import calibration_error
 from chekhov.evaluation.labelling import confusion_of, label_counts, macro_f1, wilson_interval
 from chekhov.saving import locked
-from chekhov.tasks.classifier import Classifier
+from chekhov.tasks.classifier import RUNS, Classifier
 from chekhov.tasks.labelled_files import read_labelled
 from chekhov.tasks.recurrent import parse_time
 from chekhov.tasks.train import check_free
@@ -27,6 +27,7 @@ def train_classifier(
     out: str | Path,
     valid: str | Path | None = None,
     test: str | Path | None = None,
+    encoding: str | None = None,
     skip_bad: bool = False,
     time: float | str | None = None,
     resume: bool = False,
@@ -42,9 +43,15 @@ def train_classifier(
     folder = Path(out)
     check_range("seed", settings.get("seed", 0), 0, (1 << 63) - 1)
     check_free(folder, "lstm", anew=not (resume or overwrite))
-    texts, labels = read_labelled(train, skip_bad=skip_bad, note=note)
-    held = read_labelled(valid, skip_bad=skip_bad, note=note) if valid else None
-    tested = read_labelled(test, skip_bad=skip_bad, note=note) if test else None
+    given: dict[str, Any] = {"encoding": encoding, "skip_bad": skip_bad, "note": note}
+    if resume and (folder / "config.json").exists() and not (folder / RUNS).is_dir():
+        finished = Classifier.load(folder)
+        if finished.model == "auto":
+            note("finished already: nothing is changed")
+            return finished
+    texts, labels = read_labelled(train, **given)
+    held = read_labelled(valid, **given) if valid else None
+    tested = read_labelled(test, **given) if test else None
     classifier = Classifier(time=parse_time(time), **settings)
     training = {"name": folder.name, "text": str(train), "command": command}
     with ExitStack() as stack:

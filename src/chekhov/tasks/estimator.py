@@ -13,7 +13,9 @@ from chekhov.errors import UsageError
 class Estimator:
     """Settings are the arguments of ``__init__``, kept under their names (scikit-learn's convention)."""
 
-    _estimator_type: ClassVar[str] = "classifier"
+    _estimator_type: ClassVar[str | None] = "classifier"
+    ROWS: ClassVar[str] = 'a list of texts, as in predict(["one text", "another"])'
+    ROWS_ARE_LISTS: ClassVar[bool] = False
 
     @classmethod
     def _setting_names(cls) -> list[str]:
@@ -35,14 +37,29 @@ class Estimator:
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
 
         return Tags(
-            estimator_type="classifier",
+            estimator_type=self._estimator_type,
             target_tags=TargetTags(required=True),
-            classifier_tags=ClassifierTags(),
+            classifier_tags=ClassifierTags() if self._estimator_type else None,
             input_tags=InputTags(two_d_array=False, string=True),
         )
 
     def __sklearn_is_fitted__(self) -> bool:
         return getattr(self, "net", None) is not None
+
+    def _check_fitted(self) -> None:
+        """UsageError E-LABEL-016."""
+        if not self.__sklearn_is_fitted__():
+            raise UsageError("E-LABEL-016", f"this {type(self).__name__} is not trained", mend="call fit, or load one")
+
+    def _check_rows(self, rows: Any) -> None:
+        """UsageError E-LABEL-016 before `fit`; E-LABEL-017 for a string in place of a list, which would be taken for a
+        list of letters."""
+        self._check_fitted()
+        if isinstance(rows, str):
+            raise UsageError("E-LABEL-017", "a string stands where a list is expected", mend=f"give {self.ROWS}")
+        if self.ROWS_ARE_LISTS and any(isinstance(row, str) for row in rows):
+            what = "a sentence is a string, where a list of words is expected"
+            raise UsageError("E-LABEL-017", what, mend=f"give {self.ROWS}")
 
     def __repr__(self) -> str:
         defaults = {name: p.default for name, p in inspect.signature(type(self).__init__).parameters.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from chekhov.errors import TrainingError, UsageError, check_range
 from chekhov.evaluation.calibration import calibration_error
 from chekhov.evaluation.labelling import tagging_figures
+from chekhov.labels.spans import is_span_tag
 from chekhov.saving import locked
 from chekhov.tasks.labelled_files import as_fit, default_columns, read_tagged
 from chekhov.tasks.recurrent import parse_time
@@ -18,6 +20,7 @@ from chekhov.tasks.text_model import require_torch
 from chekhov.tasks.train import check_free
 
 Note = Callable[[str], None]
+NEARLY = 0.1  # of tags that are none of spans: fewer are a mistake
 
 
 def train_tagger(
@@ -28,6 +31,7 @@ def train_tagger(
     test: str | Path | None = None,
     column: Sequence[str] = (),
     format: str = "auto",
+    encoding: str | None = None,
     skip_bad: bool = False,
     time: float | str | None = None,
     resume: bool = False,
@@ -52,22 +56,26 @@ def train_tagger(
     check_range("threads", threads, 1, 1024)
     folder = Path(out)
     check_free(folder, "lstm", anew=not (resume or overwrite))
-    part = read_tagged(train, format=format, skip_bad=skip_bad, note=note)
+    given: dict[str, Any] = {"format": format, "encoding": encoding, "skip_bad": skip_bad, "note": note}
+    part = read_tagged(train, **given)
     if part.format == "text":
         what, mend = "the training file has no tags", "CoNLL-U, or token<TAB>tag with a blank line after a sentence"
         raise TrainingError("E-LABEL-007", what, where=str(train), mend=mend)
-    names = list(column) or default_columns(part)
-    held = read_tagged(valid, format=format, skip_bad=skip_bad, note=note) if valid else None
-    tested = read_tagged(test, format=format, skip_bad=skip_bad, note=note) if test else None
+    names = list(dict.fromkeys(column)) or default_columns(part)
+    held = read_tagged(valid, **given) if valid else None
+    tested = read_tagged(test, **given) if test else None
     torch.set_num_threads(threads)
     tagger = Tagger(columns=tuple(names), time=parse_time(time), **settings)
     training = {"name": folder.name, "text": str(train), "command": command, "threads": threads}
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
         watcher = stack.enter_context(Watcher(quiet=quiet))
+        columns = part.columns(names)
+        for name, tags in zip(names, columns):
+            say_what_is_odd(name, part.sentences, tags, note)
         tagger.fit(
             part.sentences,
-            as_fit(part.columns(names)),
+            as_fit(columns),
             valid=None if held is None else (held.sentences, as_fit(held.columns(names))),
             out=folder,
             resume=resume,
@@ -75,11 +83,29 @@ def train_tagger(
             watch=watcher,
         )
         watcher.say(curve_line(folder))
-        for key, file in (("valid", held), ("test", tested)):
-            if file is not None:
-                tagger.training[key] = short(evaluate_tagger(tagger, file.sentences, file.columns(names)))
+        measured = {"valid": tagger.validation}
+        if tested is not None:
+            measured["test"] = tested.sentences, tested.columns(names)
+        for key, (sentences, right) in measured.items():
+            tagger.training[key] = short(evaluate_tagger(tagger, sentences, right))
         tagger.save(folder)
     return tagger
+
+
+def say_what_is_odd(name: str, sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]], note: Note) -> None:
+    """A column that has one tag alone, or is nearly one of spans: most likely something was mistyped."""
+    counts = Counter(tag for own in tags for tag in own)
+    if len(counts) == 1:
+        note(f"{name}: every word has the tag {next(iter(counts))}; there is nothing to learn")
+    odd = {tag for tag in counts if not is_span_tag(tag)}
+    few = sum(counts[tag] for tag in odd) <= NEARLY * counts.total()
+    if odd and few and any(is_span_tag(tag) and tag != "O" for tag in counts):
+        where = next((i, j) for i, own in enumerate(tags) for j, tag in enumerate(own) if tag in odd)
+        word, tag = sentences[where[0]][where[1]], tags[where[0]][where[1]]
+        note(
+            f"{name}: {sum(counts[tag] for tag in odd)} of {counts.total():,} tags are none of spans, first {tag!r} of "
+            f"{word!r} in sentence {where[0] + 1}: so there is no span F1, and no CRF unless --head crf asks for one"
+        )
 
 
 def evaluate_tagger(tagger: Tagger, sentences: list[list[str]], right: list[list[list[str]]]) -> list[dict[str, Any]]:

@@ -13,6 +13,15 @@ from chekhov.tokens.words import TOKEN
 
 LONGEST = 1000  # words of a text; what follows is not read
 SEPARATOR = ","  # between the labels of a text
+VALID_SHARE = 10  # without a validation part a tenth of the sentences or texts is one
+
+
+def as_strings(texts: Sequence[Any]) -> list[str]:
+    """UsageError E-LABEL-017 for None, which would be taken for a word."""
+    for place, text in enumerate(texts):
+        if text is None:
+            raise UsageError("E-LABEL-017", f"text {place} is None", mend="give strings")
+    return [str(text) for text in texts]
 
 
 def words_of(texts: Sequence[str]) -> list[list[str]]:
@@ -68,3 +77,12 @@ def columns_of(names: Sequence[str], sentences: Sequence[Sequence[str]], tags: A
                 what = f"sentence {place} has {len(words)} words and {len(own)} tags"
                 raise UsageError("E-LABEL-003", what, mend="a sentence is a list of words, with a tag for each")
     return columns
+
+
+def kept_aside(rows: list[int], seed: int) -> tuple[list[int], list[int]]:
+    """A training and a validation part of the rows; of fewer than 20, all are both."""
+    if len(rows) < 2 * VALID_SHARE:
+        return rows, rows
+    order = np.random.Generator(np.random.Philox(seed)).permutation(rows).tolist()
+    cut = len(rows) // VALID_SHARE
+    return sorted(order[cut:]), sorted(order[:cut])

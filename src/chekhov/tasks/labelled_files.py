@@ -16,7 +16,7 @@ from chekhov.text.reading import read_documents
 
 FORMATS = ("auto", "conllu", "columns", "text")
 Note = Callable[[str], None]
-MEND_COLUMN = "one of UPOS, XPOS, FEATS, LEMMA, DEPREL, MISC"
+MEND_COLUMN = "one of UPOS, XPOS, FEATS, LEMMA, DEPREL, MISC; of a tagger of token<TAB>tag give such a file"
 
 
 @dataclass
@@ -35,7 +35,8 @@ class TaggedFile:
         """Tags of each column; UsageError E-LABEL-005 for a column that the format has not."""
         if self.format == "columns":
             if len(names) != 1:
-                raise UsageError("E-LABEL-005", "a file of token<TAB>tag has one column", mend="name one --column")
+                what = f"a file of token<TAB>tag has one column of tags, where {', '.join(names)} are wanted"
+                raise UsageError("E-LABEL-005", what, mend="give CoNLL-U, or a tagger of one column")
             return [self.tags]
         unknown = [name for name in names if name not in COLUMNS]
         if unknown:
@@ -43,55 +44,74 @@ class TaggedFile:
         return [[sentence.column(name) for sentence in self.conllu] for name in names]
 
 
-def read_tagged(source: str | Path, *, format: str = "auto", skip_bad: bool = False, note: Note) -> TaggedFile:
-    """A file or ``-``. ``auto``: CoNLL-U and columns by the file's ending, else by its first line; what is neither is
-    text. ``skip_bad``: malformed sentences are left out, and ``note`` hears how many and the first."""
+def read_tagged(
+    source: str | Path, *, format: str = "auto", encoding: str | None = None, skip_bad: bool = False, note: Note
+) -> TaggedFile:
+    """A file, a pattern of files of one format, or ``-``. ``auto``: CoNLL-U and columns by the file's ending, else by
+    its first line, which ``note`` hears; what is neither is text. ``skip_bad``: malformed sentences are left out, and
+    ``note`` hears how many and the first. UsageError E-LABEL-006 (format), 015 (files of several formats)."""
     if format not in FORMATS:
         raise UsageError("E-LABEL-006", f"the format {format!r} is unknown", mend=f"one of {', '.join(FORMATS)}")
-    document = read_documents([source], note=note)[0]
-    kind = format if format != "auto" else detect(document.name, document.text)
+    documents = read_documents([source], encoding=encoding, note=note)
+    kinds = {format if format != "auto" else detect(document.name, document.text, note) for document in documents}
+    if len(kinds) > 1 or (kinds == {"text"} and len(documents) > 1):
+        what = f"these are {len(documents)} files of {' and '.join(sorted(kinds))}"
+        raise UsageError("E-LABEL-015", what, where=str(source), mend="name one file, or files of one tagged format")
+    kind, text = kinds.pop(), documents[0].text
     if kind == "text":
-        raw = split_text(document.text)
-        return TaggedFile(kind, document.text, [sentence.words for sentence in raw], raw=raw)
+        raw = split_text(text)
+        return TaggedFile(kind, text, [sentence.words for sentence in raw], raw=raw)
     errors: list[TextError] = []
     skipped = errors.append if skip_bad else None
     if kind == "conllu":
-        conllu = read_conllu(document.text, name=document.name, skipped=skipped)
-        found = TaggedFile(kind, document.text, [sentence.words for sentence in conllu], conllu=conllu)
+        conllu = [s for own in documents for s in read_conllu(own.text, name=own.name, skipped=skipped)]
+        found = TaggedFile(kind, text, [sentence.words for sentence in conllu], conllu=conllu)
     else:
-        pairs = read_columns(document.text, name=document.name, skipped=skipped)
-        found = TaggedFile(kind, document.text, [words for words, _ in pairs], tags=[tags for _, tags in pairs])
+        pairs = [pair for own in documents for pair in read_columns(own.text, name=own.name, skipped=skipped)]
+        found = TaggedFile(kind, text, [words for words, _ in pairs], tags=[tags for _, tags in pairs])
     found.skipped = len(errors)
     if errors:
         note(f"{len(errors)} of {len(errors) + len(found.sentences)} sentences left out; the first: {errors[0]}")
     return found
 
 
-def read_labelled(source: str | Path, *, skip_bad: bool = False, note: Note) -> tuple[list[str], list[str]]:
-    """Texts and labels of a folder with one folder a label, of .jsonl, or of ``label<TAB>text`` lines."""
+def read_labelled(
+    source: str | Path, *, encoding: str | None = None, skip_bad: bool = False, note: Note
+) -> tuple[list[str], list[str]]:
+    """Texts and labels of a folder with one folder a label, of .jsonl, or of ``label<TAB>text`` lines; of all the files
+    of a pattern."""
     if Path(source).is_dir():
         pairs = label_folders(Path(source))
         if not pairs:
             mend = "put texts into FOLDER/LABEL/NAME.txt"
             raise TextError("E-ROWS-004", "the folder holds no folder with texts", where=str(source), mend=mend)
-        texts = [document.text for document in read_documents([path for _, path in pairs], note=note)]
-        return texts, [label for label, _ in pairs]
-    document = read_documents([source], note=note)[0]
+        documents = read_documents([path for _, path in pairs], encoding=encoding, note=note)
+        return [document.text for document in documents], [label for label, _ in pairs]
     errors: list[TextError] = []
-    read = read_jsonl if Path(document.name.removesuffix(".gz")).suffix.lower() == ".jsonl" else read_tsv
-    texts, labels = read(document.text, name=document.name, skipped=errors.append if skip_bad else None)
+    texts: list[str] = []
+    labels: list[str] = []
+    for document in read_documents([source], encoding=encoding, note=note):
+        read = read_jsonl if Path(document.name.removesuffix(".gz")).suffix.lower() == ".jsonl" else read_tsv
+        own = read(document.text, name=document.name, skipped=errors.append if skip_bad else None)
+        texts += own[0]
+        labels += own[1]
     if errors:
         note(f"{len(errors)} of {len(errors) + len(texts)} lines left out; the first: {errors[0]}")
     return texts, labels
 
 
-def detect(name: str, text: str) -> str:
+def detect(name: str, text: str, note: Note) -> str:
+    """By the ending; else by the first line, one that begins as CoNLL-U does, malformed or not, being that."""
     endings = {".conllu": "conllu", ".conll": "columns", ".bio": "columns", ".iob": "columns", ".tsv": "columns"}
     ending = Path(name.removesuffix(".gz")).suffix.lower()
     if ending in endings:
         return endings[ending]
     first = next((line for line in text.split("\n") if line.strip() and not line.startswith("#")), "")
-    return {len(COLUMNS): "conllu", 2: "columns"}.get(len(first.split("\t")), "text")
+    row = first.split("\t")
+    kind = "conllu" if len(row) > 3 and row[0][:1].isdigit() else "columns" if len(row) == 2 else "text"
+    if kind != "text":
+        note(f"{name}: taken for {'CoNLL-U' if kind == 'conllu' else 'token<TAB>tag'} by its first line; else --format")
+    return kind
 
 
 def default_columns(found: TaggedFile) -> list[str]:

@@ -86,6 +86,8 @@ class LinearText:
     def scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(texts, C)."""
         require_sklearn()
+        if not len(texts):
+            return np.zeros((0, len(self.intercept)))
         return np.asarray(tf_idf(hashed_counts(texts), self.idf) @ self.coefficients.T, np.float64) + self.intercept
 
 

@@ -167,12 +167,12 @@ def train_recurrent(
 
 def make_net(kind: str, vocab_size: int, sizes: dict[str, Any], window_tokens: int) -> RecurrentLM:
     """A new net; `ModelError` before anything is allocated if there is no memory to train it."""
-    import torch
 
     from chekhov.recurrent.language_model import RecurrentLM
+    from chekhov.recurrent.shapes import shapes_alone
     from chekhov.training.memory import check_memory, estimate_bytes
 
-    with torch.device("meta"):
+    with shapes_alone():
         parameter_count = RecurrentLM(kind, vocab_size, **sizes).parameter_count
     check_memory(estimate_bytes(kind, parameter_count, vocab_size, sizes, window_tokens))
     return RecurrentLM(kind, vocab_size, **sizes)

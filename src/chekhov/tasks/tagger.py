@@ -21,7 +21,7 @@ from chekhov.labels.vectors import LIMIT
 from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
-from chekhov.tasks.label_values import columns_of
+from chekhov.tasks.label_values import columns_of, kept_aside
 from chekhov.tasks.linear_partner import LinearPartner
 from chekhov.tasks.text_model import require_torch
 from chekhov.tasks.word_inputs import WordInputs
@@ -31,7 +31,6 @@ LONGEST = 512  # words: training cuts longer sentences
 FEW = 5_000  # sentences: of fewer, what a word is made of tells more than the word, and more passes are worth it
 DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10}
 DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "nets": 3, "epochs": 20}
-VALID_SHARE = 10  # without a validation part a tenth of the sentences is one
 MODELS = ("auto", "net")
 Tags = Sequence[Sequence[str]]
 
@@ -62,6 +61,9 @@ class Tagger(Estimator):
     net: Any = None
     inputs = WordInputs([""])
     partner: LinearPartner | None = None
+    validation: Any = ([], [])  # sentences, and the tags of each column, that have chosen the weights
+    _estimator_type = None  # to scikit-learn, whose classifiers have one label a row
+    ROWS, ROWS_ARE_LISTS = 'lists of words, as in predict([["A", "sentence", "."]])', True
 
     def __init__(
         self,
@@ -130,6 +132,7 @@ class Tagger(Estimator):
         valid_words, valid_tags = ([sentences[i] for i in held], [[c[i] for i in held] for c in columns])
         if valid is not None:
             valid_words, valid_tags = list(valid[0]), columns_of(self.columns, *valid)
+        self.validation = valid_words, valid_tags
         pieces = [(i, start) for i in train for start in range(0, len(sentences[i]), LONGEST)]
         chains = [self._is_chain(column) for column in columns]
         columns = [[convert(t, "bioes") for t in c] if s and are_spans(c) else c for c, s in zip(columns, chains)]
@@ -139,7 +142,7 @@ class Tagger(Estimator):
         chosen = self._settings_for(len(train))
         self.inputs = WordInputs.begin(chosen["features"], self.vectors, self.vector_limit)
         self.inputs.learn(texts)
-        self.training = {"chekhov": chekhov.__version__, **(training or {})}
+        self.training = {"chekhov": chekhov.__version__, "chosen": chosen, **(training or {})}
         net = TaggerNet(len(self.words), labels, chains, **self._encoder_sizes(chosen["dropout"], chosen["nets"]))
         self.inputs.attach(net)
         self.training["kernels"] = net.kernels
@@ -181,12 +184,16 @@ class Tagger(Estimator):
         return self
 
     def predict(self, sentences: Sequence[Sequence[str]]) -> Any:
-        """A tag for each word: a list for each sentence; where there are several columns, such lists of each."""
+        """A tag for each word: a list for each sentence; where there are several columns, such lists of each.
+
+        UsageError E-LABEL-016 before `fit`, E-LABEL-017 for strings in place of lists of words.
+        """
         columns = self._predict(sentences)
         return columns[0] if len(columns) == 1 else columns
 
     def predict_proba(self, sentences: Sequence[Sequence[str]], column: int = 0) -> list[NDArray[np.float64]]:
         """(T, K) for each sentence: p(tag | sentence), tags in the order of ``labels_[column]``; calibrated."""
+        self._check_rows(sentences)
         out: list[Any] = [np.zeros((0, len(self.labels_[column])))] * len(sentences)
         head, temperature = self.net.heads[column], self.net.temperatures[column]
         for rows, lengths, scores in self._scores(sentences):
@@ -197,6 +204,7 @@ class Tagger(Estimator):
 
     def predict_spans(self, sentences: Sequence[Sequence[str]], column: int = 0) -> list[list[TaggedSpan]]:
         """The spans of each sentence; their confidence is the CRF's marginal of the whole span."""
+        self._check_rows(sentences)
         out: list[list[TaggedSpan]] = [[] for _ in sentences]
         head, temperature, labels = self.net.heads[column], self.net.temperatures[column], self.labels_[column]
         for rows, lengths, scores in self._scores(sentences):
@@ -231,6 +239,7 @@ class Tagger(Estimator):
         return self.net.parameter_count + (self.partner.parameter_count if self.partner else 0)
 
     def save(self, folder: str | Path) -> None:
+        self._check_fitted()
         settings = {name: getattr(self, name) for name in self._setting_names()} | {"columns": list(self.columns)}
         words = self.inputs.to_json()
         training = {**self.training, "settings": settings}
@@ -334,6 +343,7 @@ class Tagger(Estimator):
             yield rows, words.lengths[rows], found
 
     def _predict(self, sentences: Sequence[Sequence[str]]) -> list[list[list[str]]]:
+        self._check_rows(sentences)
         out: list[list[list[str]]] = [[[] for _ in sentences] for _ in self.net.columns]
         for rows, lengths, scores in self._scores(sentences):
             for column, (head, part, labels) in enumerate(zip(self.net.heads, scores, self.net.columns)):
@@ -384,15 +394,6 @@ class Tagger(Estimator):
                 return total
 
             self.net.temperatures[column] = best_temperature(loss) if batches else 1.0
-
-
-def kept_aside(rows: list[int], seed: int) -> tuple[list[int], list[int]]:
-    """A training and a validation part of the rows; of fewer than 20, all are both."""
-    if len(rows) < 2 * VALID_SHARE:
-        return rows, rows
-    order = np.random.Generator(np.random.Philox(seed)).permutation(rows).tolist()
-    cut = len(rows) // VALID_SHARE
-    return sorted(order[cut:]), sorted(order[:cut])
 
 
 __all__ = ["Span", "TaggedSpan", "Tagger"]

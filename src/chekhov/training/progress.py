@@ -24,8 +24,10 @@ def clock(seconds: float) -> str:
 
 def describe(record: dict[str, Any]) -> str:
     """One log record as one line: the figures that a practitioner reads."""
-    valid = f"  valid {record['valid_loss']:.4f}{'*' if record['best'] else ' '}" if record["valid_loss"] else ""
-    text = ""
+    valid, text = "", ""
+    if record["valid_loss"] is not None:  # of taggers and classifiers, which have no perplexity, the share of errors
+        what = "valid" if "perplexity" in record else "valid error"
+        valid = f"  {what} {record['valid_loss']:.4f}{'*' if record['best'] else ' '}"
     if "perplexity" in record:
         text = f"  ppl {record['perplexity']:,.2f}  {record['bits_per_character']:.3f} bits/char"
     return (
