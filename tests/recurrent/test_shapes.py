@@ -31,6 +31,6 @@ encoder = {"word_size": 2, "affix_size": 2, "character_size": 2, "hidden_size": 
 with shapes_alone():
     [RecurrentLM(cell, 7) for cell in ("lstm", "gru", "elman", "mingru", "qrnn")]
     TaggerNet(3, [["a", "b"]], [True], dropout=0.0, word_dropout=0.0, **encoder)
-sys.exit("torch._dynamo" in sys.modules)
+sys.exit(len({"torch._dynamo", "sympy"} & set(sys.modules)))
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

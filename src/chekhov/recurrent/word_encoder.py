@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -79,7 +80,7 @@ class WordEncoder(nn.Module):
             self.affixes = nn.Embedding(AFFIX_FEATURES * BUCKETS, affix_size)
             nn.init.normal_(self.affixes.weight, std=INITIAL_DEVIATION)
             width += AFFIX_FEATURES * affix_size
-        self.register_buffer("offsets", torch.arange(0, AFFIX_FEATURES * BUCKETS, BUCKETS), persistent=False)
+        self.register_buffer("offsets", torch.from_numpy(np.arange(AFFIX_FEATURES) * BUCKETS), persistent=False)
         self.register_buffer("vectors", torch.zeros(1, vector_size), persistent=False)
         self.affix_size, self.vector_size, self.state_size = affix_size, vector_size, state_size
         if character_size:
