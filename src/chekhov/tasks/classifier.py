@@ -112,7 +112,7 @@ class Classifier(Estimator):
         """
         for name, value, known in (("model", self.model, MODELS), ("class weight", self.class_weight, WEIGHTS)):
             if value not in known:
-                raise UsageError("E-LABEL-001", f"the {name} {value!r} is unknown", mend=f"one of {known}")
+                raise UsageError("E-LABEL-001", f"the {name} {value!r} is unknown", mend=f"one of {str(known)[1:-1]}")
         if self.model == "linear" and self.task != "multiclass":
             raise UsageError("E-LABEL-011", f"linear has no {self.task}", mend="--model net or bag")
         if len(texts) != len(labels) or isinstance(texts, str):
