@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from calling import call, refused
 
+from chekhov.cli.tag import span_records
 from chekhov.errors import UsageError
 from chekhov.labels.columns import read_columns
 from chekhov.tasks.classifier import Classifier
 from chekhov.tasks.label_training import say_what_is_odd
-from chekhov.tasks.labelled_files import detect, read_labelled, read_tagged
+from chekhov.tasks.labelled_files import TaggedFile, detect, read_labelled, read_tagged
 from chekhov.tasks.tagger import Tagger
 
 ROW = "1\t{}\t_\t{}" + "\t_" * 6 + "\n\n"
@@ -124,3 +125,11 @@ def test_what_is_asked_before_training_or_of_a_string_is_refused() -> None:
         with pytest.raises(UsageError, match=f"E-LABEL-{code}"):
             ask()
     assert tagger.predict([]) == []
+
+
+def test_spans_are_those_of_the_column_that_has_some(capsys: pytest.CaptureFixture[str]) -> None:
+    words, kinds, names = [["Анна", "идёт"]] * 10, [["NOUN", "VERB"]] * 10, [["B-PER", "O"]] * 10
+    tagger = Tagger(columns=("UPOS", "NE"), epochs=10, nets=1, hidden_size=4, lr=0.03).fit(words, [kinds, names])
+    (record,) = span_records(tagger, TaggedFile("columns", "", words[:1]))
+    assert (record["text"], record["label"], record["sentence"]) == ("Анна", "PER", 0)
+    assert "spans are those of the column NE" in capsys.readouterr().err

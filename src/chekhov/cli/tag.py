@@ -78,9 +78,13 @@ def merged(old: str, name: str, tag: str) -> str:
 
 
 def span_records(tagger: Tagger, found: TaggedFile) -> list[dict[str, Any]]:
-    """{text, start, end, label, confidence}: of raw text in characters of it, else with the sentence and in words."""
+    """{text, start, end, label, confidence}: of raw text in characters of it, else with the sentence and in words; of
+    the first column whose tags are spans, or of the first."""
+    column = tagger.net.spans.index(True) if any(tagger.net.spans) else 0
+    if len(tagger.columns) > 1:
+        note(f"spans are those of the column {tagger.columns[column]}")
     records = []
-    for place, spans in enumerate(tagger.predict_spans(found.sentences)):
+    for place, spans in enumerate(tagger.predict_spans(found.sentences, column)):
         for span in spans:
             record: dict[str, Any] = {"schema": 1}
             if found.raw:
