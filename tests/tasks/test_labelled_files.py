@@ -42,6 +42,7 @@ def test_all_files_of_a_pattern_are_read(tmp_path: Path) -> None:
     [
         ("1\tx" + "\t_" * 8, "conllu"),
         ("1\tx" + "\t_" * 7, "conllu"),
+        ("x\tx" + "\t_" * 8, "conllu"),
         ("x\tNOUN", "columns"),
         ("a b", "text"),
         ("a\tb\tc", "text"),
@@ -97,6 +98,23 @@ def test_an_encoding_can_be_named(tmp_path: Path) -> None:
     assert code == 0
     assert "none of the file's labels is the model's; it has NOUN, ..., the model N, V" in err
     refused("evaluate", str(out / "tagger"), "--text", str(words), "--part", "valid", code=2, says="E-LABEL-009")
+
+
+def test_a_finished_classifier_is_not_trained_again(tmp_path: Path) -> None:
+    data, out = tmp_path / "t.tsv", str(tmp_path / "t")
+    data.write_text("N\tдом\nV\tбежит\n" * 30, "utf-8")
+    command = ("train", "classifier", str(data), "-o", out, "--nets", "1", "--hidden-size", "4", "--epochs")
+    assert call(*command, "1")[0] == 0
+
+    def files() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (tmp_path / "t").iterdir() if path.name != ".lock"}
+
+    before = files()
+    code, _, err = call(*command, "1", "--resume")
+    assert code == 0
+    assert "finished already" in err
+    refused(*command, "2", "--resume", code=1, says="E-RESUME-001")  # other settings: it was not this run
+    assert files() == before
 
 
 def test_a_run_without_valid_says_how_good_it_is(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from chekhov.cli.options import Encoding
 from chekhov.cli.output import print_json, read_lines
 
 
 def classify(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A classifier's folder.")],
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="One text a line.")] = "-",
-    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
+    encoding: Encoding = None,
     json: Annotated[bool, typer.Option("--json", help="One object a text, with all probabilities.")] = False,
 ) -> None:
     """The label of every line, how sure it is, and the line."""

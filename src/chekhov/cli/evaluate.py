@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from chekhov.cli.options import Encoding
 from chekhov.cli.output import note, print_json
 from chekhov.errors import UsageError
 
@@ -18,7 +19,7 @@ def evaluate(
     part: Annotated[
         str | None, typer.Option(help="valid or test: of the text of the training, the part that was kept aside.")
     ] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
+    encoding: Encoding = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Of labelled files: leave malformed sentences out, and count them.")
     ] = False,

@@ -68,10 +68,9 @@ def classifier_records(folder: str, text: str, given: dict[str, Any]) -> tuple[l
 
     classifier = Classifier.load(folder)
     texts, labels = read_labelled(text, **given)
-    if classifier.task == "multiclass":
-        say_if_none_is_known(folder, "label", map(str, classifier.classes_), map(str, labels))
     answers = []
     if classifier.task == "multiclass":
+        say_if_none_is_known(folder, "label", map(str, classifier.classes_), map(str, labels))
         right, found = ([[str(label)] for label in own] for own in (labels, classifier.predict(texts)))
         answers = [Answers(folder, "label", right, found, spans=False)]
     return [evaluate_classifier(classifier, texts, labels)], answers

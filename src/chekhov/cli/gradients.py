@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chekhov.cli.options import Encoding
 from chekhov.cli.output import note, print_json
 from chekhov.errors import UsageError, check_range, printable
 
@@ -42,7 +43,7 @@ def gradients(
     positions: Annotated[int, typer.Option(help="Of trained models: places of the text.")] = 32,
     plot: Annotated[Path | None, typer.Option(metavar="OUT", help="Draw the curves: .svg, .png or .pdf.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
-    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
+    encoding: Encoding = None,
     json: Annotated[bool, typer.Option("--json", help="One object a cell or model.")] = False,
 ) -> None:
     """What is left of a gradient, so many steps back: why a net forgets, and what forget gates change."""

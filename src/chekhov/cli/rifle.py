@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chekhov.cli.options import Encoding
 from chekhov.cli.output import note, print_json
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def rifle(
     positions: Annotated[int, typer.Option(help="Places of the text where the horizon is measured.")] = 1000,
     plot: Annotated[Path | None, typer.Option(metavar="OUT", help="Draw the curves: .svg, .png or .pdf.")] = None,
     seed: Annotated[int, typer.Option(help="Of the planted rifles and the intervals.")] = 0,
-    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
+    encoding: Encoding = None,
     json: Annotated[bool, typer.Option("--json", help="One object a model.")] = False,
 ) -> None:
     """How far back each model remembers: reach, horizon, and whether the rifle goes off."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chekhov.cli.options import Encoding
 from chekhov.cli.output import note, print_json
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def tag(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A tagger's folder.")],
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="CoNLL-U, columns or text.")] = "-",
     format: Annotated[str, typer.Option(help="auto, conllu, columns (token<TAB>...) or text.")] = "auto",
-    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
+    encoding: Encoding = None,
     spans: Annotated[bool, typer.Option("--spans", help="Spans with offsets and confidence, one object each.")] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave malformed sentences out, and count them.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chekhov.cli.options import Encoding
 from chekhov.cli.output import note, print_json
 from chekhov.errors import UsageError, printable
 
@@ -41,7 +42,7 @@ def trace(
     replacements: Annotated[int, typer.Option(help="With --saliency: of each token.")] = 20,
     farthest: Annotated[int, typer.Option(help="With --saliency: tokens of the past that are asked for.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the replacements.")] = 0,
-    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
+    encoding: Encoding = None,
     json: Annotated[bool, typer.Option("--json", help="One object a token or a layer.")] = False,
 ) -> None:
     """What a model does with a text, token by token: a net's states and gates, an n-gram's back-offs."""

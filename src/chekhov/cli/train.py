@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from chekhov.cli import train_labels
+from chekhov.cli.options import Encoding
 from chekhov.cli.output import check_out, command_line, note, number, print_json, program, say
 from chekhov.errors import UsageError
 
@@ -32,7 +33,6 @@ Valid = Annotated[list[str], typer.Option(help="Validation text, in place of a s
 Test = Annotated[list[str], typer.Option(help="Test text, in place of a split.")]
 Split = Annotated[str | None, typer.Option(help="auto, contiguous:0.9, contiguous:0.9,0.05 or none.")]
 Seed = Annotated[int, typer.Option(help="Of the split, the weights and the order of the data.")]
-Encoding = Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")]
 Lowercase = Annotated[bool, typer.Option("--lowercase", help="Fold case.")]
 LiteralUnk = Annotated[str, typer.Option(help="A literal <unk> in the text is a word, unknown, or refuse.")]
 TokenizerFrom = Annotated[

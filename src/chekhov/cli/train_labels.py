@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from chekhov.cli.options import Encoding
 from chekhov.cli.output import check_out, command_line, described, note, print_json, program, say
 
 
@@ -29,7 +30,7 @@ def tagger(
     vectors: Annotated[str | None, typer.Option(metavar="FILE", help="word2vec, fastText, GloVe or navec.")] = None,
     vector_limit: Annotated[int, typer.Option(help="Take so many words of that file.")] = 200_000,
     format: Annotated[str, typer.Option(help="auto, conllu or columns.")] = "auto",
-    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
+    encoding: Encoding = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave malformed sentences out, and count them.")
     ] = False,
@@ -88,7 +89,7 @@ def classifier(
     features: Annotated[str, typer.Option(help="affixes, chars, lm:DIR, lm-backward:DIR; with commas.")] = "affixes",
     vectors: Annotated[str | None, typer.Option(metavar="FILE", help="word2vec, fastText, GloVe or navec.")] = None,
     vector_limit: Annotated[int, typer.Option(help="Take so many words of that file.")] = 200_000,
-    encoding: Annotated[str | None, typer.Option(help="Of the text; else UTF-8, or detected and said.")] = None,
+    encoding: Encoding = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave malformed lines out, and count them.")] = False,
     hidden_size: Annotated[int, typer.Option(help="Units of each direction.")] = 96,
     num_layers: Annotated[int, typer.Option(help="Layers of both directions.")] = 1,

@@ -29,7 +29,7 @@ from chekhov.tasks.label_values import (
     labels_of,
     numbers_of,
     words_of,
-)  # fmt: skip
+)
 from chekhov.tasks.linear_text import LinearText, fit_best, mixed, naive_bayes_row
 from chekhov.tasks.tagger import MAX_TOKENS
 from chekhov.tasks.text_model import require_torch
@@ -139,7 +139,7 @@ class Classifier(Estimator):
         if out is not None and not resume:
             shutil.rmtree(Path(out) / RUNS, ignore_errors=True)  # of a run that this one replaces
         elif out is not None and not (Path(out) / RUNS).is_dir() and self.model == "auto":
-            raise TrainingError("E-RESUME-001", "there is no run", where=str(out), mend="start anew without --resume")
+            raise TrainingError("E-RESUME-001", "no run to resume", where=str(out), mend="start anew without --resume")
         for kind in candidates:
             if kind == "linear":
                 self._fit_linear(*given, valid_texts, valid_labels)

@@ -44,15 +44,15 @@ def train_classifier(
     check_range("seed", settings.get("seed", 0), 0, (1 << 63) - 1)
     check_free(folder, "lstm", anew=not (resume or overwrite))
     given: dict[str, Any] = {"encoding": encoding, "skip_bad": skip_bad, "note": note}
-    if resume and (folder / "config.json").exists() and not (folder / RUNS).is_dir():
+    classifier = Classifier(time=parse_time(time), **settings)
+    if resume and classifier.model == "auto" and (folder / "config.json").exists() and not (folder / RUNS).is_dir():
         finished = Classifier.load(folder)
-        if finished.model == "auto":
+        if finished.get_params() == classifier.get_params():
             note("finished already: nothing is changed")
             return finished
     texts, labels = read_labelled(train, **given)
     held = read_labelled(valid, **given) if valid else None
     tested = read_labelled(test, **given) if test else None
-    classifier = Classifier(time=parse_time(time), **settings)
     training = {"name": folder.name, "text": str(train), "command": command}
     with ExitStack() as stack:
         stack.enter_context(locked(folder))

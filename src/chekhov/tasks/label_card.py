@@ -11,7 +11,7 @@ VERBS = {"tagger": "tag", "classifier": "classify"}
 def label_card(kind: str, parameter_count: int, training: dict[str, Any]) -> str:
     """Markdown with the YAML front matter of a model card."""
     shown = ("text", "command", "seconds", "cpu_seconds", "steps")
-    settings = {**training.get("settings", {}), **training.get("chosen", {})}
+    settings = {**training.get("settings", {}), **training.get("used", {})}
     kept = training.get("fitted", {}).get("chosen")
     if kept == "linear":  # what is said of nets is of none that is there
         settings = {name: settings[name] for name in ("task", "model", "class_weight", "seed") if name in settings}

@@ -108,7 +108,9 @@ def detect(name: str, text: str, note: Note) -> str:
         return endings[ending]
     first = next((line for line in text.split("\n") if line.strip() and not line.startswith("#")), "")
     row = first.split("\t")
-    kind = "conllu" if len(row) > 3 and row[0][:1].isdigit() else "columns" if len(row) == 2 else "text"
+    kind = "columns" if len(row) == 2 else "text"
+    if len(row) == len(COLUMNS) or (len(row) > 3 and row[0][:1].isdigit()):
+        kind = "conllu"
     if kind != "text":
         note(f"{name}: taken for {'CoNLL-U' if kind == 'conllu' else 'token<TAB>tag'} by its first line; else --format")
     return kind

@@ -142,7 +142,7 @@ class Tagger(Estimator):
         chosen = self._settings_for(len(train))
         self.inputs = WordInputs.begin(chosen["features"], self.vectors, self.vector_limit)
         self.inputs.learn(texts)
-        self.training = {"chekhov": chekhov.__version__, "chosen": chosen, **(training or {})}
+        self.training = {"chekhov": chekhov.__version__, "used": chosen, **(training or {})}
         net = TaggerNet(len(self.words), labels, chains, **self._encoder_sizes(chosen["dropout"], chosen["nets"]))
         self.inputs.attach(net)
         self.training["kernels"] = net.kernels
