@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +76,23 @@ def test_a_lesser_processor_never_compiles_what_it_lacks() -> None:
     if dispatch.chosen().name in ("amx", "avx512"):
         skylake = dispatch.AVX2 + ",+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl"
         assert path_of(NUMBA_CPU_NAME="skylake-avx512", NUMBA_CPU_FEATURES=skylake) == ("avx512", False)
+
+
+def test_only_kernels_that_run_are_looked_for_on_disk(tmp_path: Path) -> None:
+    program = (
+        "import numpy as np\n"
+        "from pathlib import Path\n"
+        "from chekhov.tokens import text_kernels\n"
+        f"print(len(list(Path({str(tmp_path)!r}).rglob('*.nbi'))))\n"
+        "text_kernels.count_numbers(np.array([1, 1], np.int32), np.zeros(2, np.int64))\n"
+        f"print(*(path.name[:13] for path in Path({str(tmp_path)!r}).rglob('*.nbi')))\n"
+        "print(sum(text_kernels.count_numbers.stats.cache_hits.values()))\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    for before, hits in (("0", "0"), ("1", "1")):
+        command = [sys.executable, "-c", program]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment, check=True)
+        assert result.stdout.splitlines() == [before, "text_kernels.", hits]
 
 
 def test_a_name_that_is_none_is_told() -> None:

@@ -95,6 +95,33 @@ def test_every_failing_call_leaves_the_old_model_or_the_new(tmp_path: Path, last
     pytest.fail("the save never passed")
 
 
+def test_a_file_that_was_filled_piece_by_piece_is_on_the_disk_or_not_there(tmp_path: Path) -> None:
+    """One failing fsync makes it be written once more; where all fail, nothing takes the name."""
+    for failures in (0, 1, 100):
+        file = files.ArrayFile(tmp_path, {"a": (np.int32, (3,))})
+        file.put("a", 0, np.array([1, 2, 3], np.int32))
+        arrays, left = file.finish(), failures
+
+        def fsync(handle: int, original: Any = os.fsync) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            original(handle)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(files.os, "fsync", fsync)
+            if failures == 100:
+                with pytest.raises(ModelError, match="cannot be written"):
+                    file.commit(tmp_path, "model", arrays)
+                assert not list(tmp_path.glob("model*"))
+            else:
+                name, stored = file.commit(tmp_path, "model", arrays)
+                assert files.digest((tmp_path / name).read_bytes()) == stored.sha256
+                assert files.read_arrays(tmp_path / name)["a"].tolist() == [1, 2, 3]
+                (tmp_path / name).unlink()
+
+
 def test_every_truncation_and_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     save(tmp_path)
     config = read_config(tmp_path)

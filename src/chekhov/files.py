@@ -10,6 +10,7 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
@@ -207,10 +208,8 @@ class ArrayFile:
             raise save_error(self._path, error) from error
 
     def finish(self) -> Arrays:
-        """All is written: the arrays, mapped."""
+        """All is written, if not on the disk yet: the arrays, mapped."""
         try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
             self._file.close()
         except OSError as error:
             raise save_error(self._path, error) from error
@@ -224,8 +223,10 @@ class ArrayFile:
         path = self._path
         link = folder / (path.name + "-link")
         try:
-            with path.open("rb") as file:
+            with path.open("rb") as file, ThreadPoolExecutor(1) as pool:
+                synced = pool.submit(os.fsync, file.fileno())  # the disk and the digest take as long as each other
                 stored = StoredFile(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+                synced.result()
             path.chmod(0o644)
             os.link(path, link)
         except OSError:

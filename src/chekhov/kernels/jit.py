@@ -74,8 +74,16 @@ elif "amx-bf16" in target_features() and (wanted() == "avx512" or not tiles_perm
 
 
 class Compiled(FunctionCache):
-    """Numba's cache, but a kernel that is in it is loaded without all that Numba can compile of NumPy, and SciPy's
-    BLAS, which takes three tenths of a second. A kernel that is not there gets it all from the compiler."""
+    """Numba's cache, but what is on disk is looked for when the kernel first runs, not for each of a hundred kernels
+    that a module defines; and a kernel that is there is loaded without all that Numba can compile of NumPy, and SciPy's
+    BLAS, which takes three tenths of a second. One that is not gets it all from the compiler."""
+
+    def __init__(self, function: Kernel):
+        self._function = function
+
+    def __getattr__(self, name: str) -> Any:
+        super().__init__(self._function)
+        return self.__dict__[name]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         rtsys.initialize(target_context)
@@ -84,9 +92,14 @@ class Compiled(FunctionCache):
 
 
 def cached(kernel: Any) -> Kernel:
-    """With `Compiled` for its cache, where there is one (not with NUMBA_DISABLE_JIT) and Numba still has that part."""
-    if isinstance(getattr(kernel, "_cache", None), FunctionCache) and hasattr(FunctionCache, "_load_overload"):
+    """With `Compiled` for its cache, if there is anything to keep (not with NUMBA_DISABLE_JIT) and Numba still has the
+    parts that this replaces; else with Numba's own."""
+    if not hasattr(kernel, "enable_caching"):
+        return kernel
+    if hasattr(FunctionCache, "_load_overload") and hasattr(kernel, "_cache"):
         kernel._cache = Compiled(kernel.py_func)
+    else:
+        kernel.enable_caching()
     return kernel
 
 
@@ -99,18 +112,18 @@ def counting(on: bool) -> dict[str, Any]:
 def kernel(function: Kernel) -> Kernel:
     """Compile for the types of its first call. It holds no lock (threads run side by side) and checks no bound: the
     caller sees to it that every index is inside."""
-    return cached(numba.njit(function, nogil=True, cache=True, error_model="numpy", **counting(True)))
+    return cached(numba.njit(function, nogil=True, error_model="numpy", **counting(True)))
 
 
 def lean(function: Kernel) -> Kernel:
     """A kernel that makes no arrays, and so does without counting who refers to those that it is given: each count is
     an atomic instruction, and Numba leaves some of them in the innermost loops."""
-    return cached(numba.njit(function, nogil=True, cache=True, error_model="numpy", **counting(False)))
+    return cached(numba.njit(function, nogil=True, error_model="numpy", **counting(False)))
 
 
 def brief(function: Kernel) -> Kernel:
     """A kernel that keeps the interpreter's lock: it takes less time than to let go of it."""
-    return cached(numba.njit(function, cache=True, error_model="numpy"))
+    return cached(numba.njit(function, error_model="numpy"))
 
 
 def inlined(function: Kernel) -> Kernel:

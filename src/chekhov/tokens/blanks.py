@@ -54,9 +54,10 @@ class Types:
 
     def apart(self) -> Bytes:
         """The spellings of all types with blanks between them."""
-        lengths = self.table[: self.known, END] - self.table[: self.known, START]
-        text = np.full(self.spelt + self.known, ord(" "), np.uint8)
-        text[np.arange(self.spelt) + np.repeat(np.arange(self.known), lengths)] = self.spellings[: self.spelt]
+        from chekhov.tokens import text_kernels
+
+        text = np.empty(self.spelt + self.known, np.uint8)
+        text_kernels.set_apart(self.spellings, self.table[: self.known], text)
         return text
 
     def tokens(self) -> list[str]:
@@ -86,10 +87,11 @@ class Types:
 
     def _eight(self, numbers: NDArray[np.int64], at: int) -> NDArray[np.uint64]:
         """Eight bytes of the types with these numbers, from ``at`` on, zeros behind the end, as a number to sort by."""
-        starts, ends = self.table[numbers, START] + at, self.table[numbers, END]
-        places = starts[:, None] + np.arange(8)
-        data = np.where(places < ends[:, None], self.spellings[np.minimum(places, max(0, self.spelt - 1))], 0)
-        return data.astype(np.uint8).view(">u8").astype(np.uint64)[:, 0]
+        from chekhov.tokens import text_kernels
+
+        out = np.empty(len(numbers), np.uint64)
+        text_kernels.eight_bytes(self.spellings, self.table, numbers, at, out)
+        return out
 
 
 def count_tokens(document: str) -> dict[str, int]:

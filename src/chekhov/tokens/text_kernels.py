@@ -12,6 +12,7 @@ HASH, START, END = 0, 1, 2  # columns of types
 BATCH = 64
 FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
 BLOCK = 64  # bytes
+BLANK = 32
 ONE, ONES, HIGH = np.uint64(1), np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 SEED, MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
 
@@ -175,6 +176,30 @@ def count_numbers(numbers, counts):
     for number in numbers:
         if number >= 0:
             counts[number] += 1
+
+
+@lean
+def set_apart(spellings, types, text):
+    """The types one behind the other into ``text``, a blank after each."""
+    at = 0
+    for number in range(len(types)):
+        for i in range(types[number, START], types[number, END]):
+            text[at] = spellings[i]
+            at += 1
+        text[at] = BLANK
+        at += 1
+
+
+@lean
+def eight_bytes(spellings, types, numbers, begin, out):
+    """Into ``out`` eight bytes of each of these types, from its byte ``begin`` on, zeros behind the end: the first one
+    highest, so that they are sorted as the bytes are."""
+    for row in range(len(numbers)):
+        first, end = types[numbers[row], START] + begin, types[numbers[row], END]
+        bits = np.uint64(0)
+        for i in range(first, first + 8):
+            bits = (bits << np.uint64(8)) | (np.uint64(spellings[i]) if i < end else np.uint64(0))
+        out[row] = bits
 
 
 @kernel

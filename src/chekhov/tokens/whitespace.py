@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -244,15 +244,18 @@ def number_bytes(
         for numbers in own_numbers:
             counts[same] += own.count(numbers)
     ranked, counts = rank(types, counts, options, **limits)
-    id_of, at = ids_of(ranked, types.known), 0
-    ids = np.empty(sum(len(numbers) + 1 for _, own_numbers in parts for numbers in own_numbers), np.int32)
-    for i, piece in enumerate(pieces):
-        numbers = parts[i % threads][1][i // threads]
-        np.take(id_of[number_in_types[i % threads] + 1], numbers, out=ids[at : at + len(numbers)], mode="wrap")
-        at += len(numbers)
-        if options.lines and len(piece) and piece[-1] != ord("\n"):
-            ids[at], at = EOS, at + 1
-    return ids[:at], len(RESERVED) + len(ranked), lambda: of_ranked(types, ranked, counts, options)
+    id_of, all_numbers = ids_of(ranked, types.known), [parts[i % threads][1][i // threads] for i in range(len(pieces))]
+    unended = np.array([options.lines and len(piece) > 0 and piece[-1] != ord("\n") for piece in pieces], bool)
+    ends = np.cumsum(np.array([len(numbers) for numbers in all_numbers], np.int64) + unended)
+    ids = np.empty(ends[-1] if len(ends) else 0, np.int32)
+    ids[ends[unended] - 1] = EOS
+
+    def renumber(i: int) -> None:
+        begin, numbers = ends[i] - len(all_numbers[i]) - unended[i], all_numbers[i]
+        np.take(id_of[number_in_types[i % threads] + 1], numbers, out=ids[begin : begin + len(numbers)], mode="wrap")
+
+    deque(in_threads(renumber, range(len(pieces)), threads), maxlen=0)
+    return ids, len(RESERVED) + len(ranked), lambda: of_ranked(types, ranked, counts, options)
 
 
 def in_pieces(document: Bytes, number: int) -> list[Bytes]:
