@@ -138,9 +138,11 @@ def test_odd_data(case: str) -> None:
 
 
 def test_few_sentences_have_other_defaults() -> None:
-    assert Tagger()._settings_for(5000) == {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10}
-    of_few = {"features": "affixes,chars", "dropout": 0.0, "nets": 3, "epochs": 20}
+    of_many = {"features": "affixes", "dropout": 0.5, "nets": 1, "lm_loss": 0.0, "epochs": 10}
+    assert Tagger()._settings_for(5000) == of_many
+    of_few = {"features": "affixes,chars", "dropout": 0.0, "nets": 3, "lm_loss": 0.3, "epochs": 20}
     assert Tagger(dropout=0.0)._settings_for(4999) == of_few
+    assert Tagger(num_layers=2)._settings_for(4999)["lm_loss"] == 0.0
     assert Tagger(time=2.0)._plan(12).epochs is None
 
 
