@@ -174,6 +174,16 @@ def test_the_command_line(tmp_path: Path) -> None:
     for line in printed.splitlines():
         record = json.loads(line)
         assert "Здесь Анна живёт. Живёт в Олег Старой."[record["start"] : record["end"]] == record["text"]
+    code, printed, err = call("tag", out, str(data), "--json")
+    assert code == 0, err
+    tagger = Tagger.load(out)
+    for record, words, chances in zip(
+        map(json.loads, printed.splitlines()), corpus()[0], tagger.predict_proba(corpus()[0])
+    ):
+        assert record["tokens"] == words
+        for tag, sure, own in zip(record["tags"]["tag"], record["confidence"]["tag"], chances):
+            same = [p for p, label in zip(own, tagger.labels_[0]) if label[:1] == "O" == tag or label[1:] == tag[1:]]
+            assert any(sure == pytest.approx(p, abs=1e-4) for p in same)
     code, printed, err = call("evaluate", out, "--text", str(data), "--json")
     assert code == 0, err
     assert {"accuracy", "span_f1", "span_f1_interval", "calibration_error"} <= json.loads(printed).keys()
