@@ -79,6 +79,21 @@ def test_what_is_odd_in_a_column_is_said(tags: list[list[str]], said: str) -> No
     assert said in "".join(heard)
 
 
+def test_a_heading_and_columns_the_other_way_round_are_said(tmp_path: Path) -> None:
+    path, notes = tmp_path / "train.tsv", []  # type: Path, list[str]
+    path.write_text("Label\tText\ngood\tдом хорош\nbad\tдом плох\n", "utf-8")
+    assert read_labelled(path, note=notes.append)[1] == ["Label", "good", "bad"]
+    assert len(notes) == 1 and "looks like a heading" in notes[0]
+    path.write_text("".join(f"дом номер {number} хорош\tgood\n" for number in range(40)), "utf-8")
+    read_labelled(path, note=notes.append)
+    assert len(notes) == 2 and "is it text<TAB>label?" in notes[1]
+    path.write_text("".join(f"{number}.5\tдом номер {number} хорош\n" for number in range(40)), "utf-8")
+    read_labelled(path, note=notes.append)
+    path.write_text("text\tдом\ntext\tсад\n", "utf-8")
+    read_labelled(path, note=notes.append)
+    assert len(notes) == 2
+
+
 def test_an_encoding_can_be_named(tmp_path: Path) -> None:
     words, texts, out = tmp_path / "w.bio", tmp_path / "t.tsv", tmp_path / "t"
     words.write_bytes("дом\tN\nбежит\tV\n\n".encode("cp1251") * 30)

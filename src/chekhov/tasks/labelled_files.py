@@ -15,6 +15,19 @@ from chekhov.labels.rows import label_folders, read_jsonl, read_tsv
 from chekhov.text.reading import read_documents
 
 FORMATS = ("auto", "conllu", "columns", "text")
+HEADINGS = (
+    "label",
+    "labels",
+    "class",
+    "category",
+    "target",
+    "sentiment",
+    "text",
+    "sentence",
+    "метка",
+    "класс",
+    "текст",
+)
 Note = Callable[[str], None]
 MEND_COLUMN = "one of UPOS, XPOS, FEATS, LEMMA, DEPREL, MISC; of a tagger of token<TAB>tag give such a file"
 
@@ -93,11 +106,21 @@ def read_labelled(
     for document in read_documents([source], encoding=encoding, note=note):
         read = read_jsonl if Path(document.name.removesuffix(".gz")).suffix.lower() == ".jsonl" else read_tsv
         own = read(document.text, name=document.name, skipped=errors.append if skip_bad else None)
+        if read is read_tsv:
+            doubt_lines(document.name, *own, note=note)
         texts += own[0]
         labels += own[1]
     if errors:
         note(f"{len(errors)} of {len(errors) + len(texts)} lines left out; the first: {errors[0]}")
     return texts, labels
+
+
+def doubt_lines(name: str, texts: list[str], labels: list[str], *, note: Note) -> None:
+    """Say what looks like a heading, and columns that look like each other's; both are read as they stand."""
+    if labels and labels[0].lower() in HEADINGS and labels.count(labels[0]) == 1:
+        note(f"{name}: the first line looks like a heading, and is taken for a text of the label {labels[0]!r}")
+    if len(set(labels)) > max(20, len(labels) // 2) and sum(map(len, labels)) > sum(map(len, texts)):
+        note(f"{name}: the labels are longer than the texts: label<TAB>text is expected, is it text<TAB>label?")
 
 
 def detect(name: str, text: str, note: Note) -> str:
