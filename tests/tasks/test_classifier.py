@@ -21,6 +21,7 @@ from chekhov.recurrent.word_encoder import Rows
 from chekhov.tasks.classifier import Classifier
 from chekhov.tasks.label_values import words_of
 from chekhov.tasks.tagger import Tagger
+from chekhov.training.progress import describe
 
 SIZES: dict[str, Any] = {
     "hidden_size": 8, "word_size": 8, "affix_size": 4, "dropout": 0.1, "batch_size": 8, "epochs": 12, "lr": 0.02
@@ -256,6 +257,10 @@ def test_auto_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
         TEXTS, LABELS, out=tmp_path / "cut", resume=True, watch=lambda record: steps.append(record["step"])
     )
     assert 0 < len(steps) < 14 and steps[0] > 1
+    records: list[dict[str, Any]] = []
+    Classifier(**settings).fit(TEXTS, LABELS, watch=records.append)
+    assert {record["model"] for record in records} == {"bag", "net"}
+    assert describe(records[-1]).startswith(f"{records[-1]['model']}  loss ")
     for name, array in whole.net.arrays().items():
         np.testing.assert_array_equal(array, again.net.arrays()[name])
     with pytest.raises(ChekhovError, match="E-RESUME-001"):

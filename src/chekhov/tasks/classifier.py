@@ -329,7 +329,7 @@ class Classifier(Estimator):
             folder=folder,
             resume=resume,
             keep_best=lambda progress: None if folder is None or self.model == "auto" else self.save(folder),
-            watch=watch,
+            watch=lambda record: watch({"model": kind, **record}),
         )
         progress = report.progress
         self.training |= {"steps": progress.step, "seconds": round(progress.seconds, 3)}
