@@ -121,7 +121,7 @@ class TaggerNet(Scorer):
         check_range("adversarial", adversarial, 0.0, 1.0)
         check_range("lm_loss", lm_loss, 0.0, 100.0)
         if lm_loss and encoder["num_layers"] != 1:
-            what = f"a language model's loss beside the tags', and {encoder['num_layers']} layers"
+            what = f"a language model's loss goes with one layer, not with {encoder['num_layers']}"
             why = "of a second layer either half has read the word that it is to guess"
             raise UsageError("E-LABEL-018", what, why=why, mend="--num-layers 1, or --lm-loss 0")
         bilm = lm_loss > 0
@@ -138,7 +138,7 @@ class TaggerNet(Scorer):
 
     def sizes(self) -> dict[str, Any]:
         own = {"words": self.word_count, "columns": self.columns, "crf": self.crf, "temperatures": self.temperatures}
-        training = {"adversarial": self.adversarial, "lm_loss": self.lm_loss}
+        training = {"adversarial": self.adversarial, **({"lm_loss": self.lm_loss} if self.lm_loss else {})}
         return {**own, "nets": len(self.nets), **training, **self.encoder_sizes}
 
     def forget_language_models(self) -> None:
