@@ -19,9 +19,8 @@ def test_the_kernel_is_the_reference(words: list[str]) -> None:
 
 def test_pictures_have_one_shape_and_every_character_a_class() -> None:
     shapes = {word: reference_affixes(word)[-1] for word in ("😀", "🏞", "🌹🎉", "❤️", "👍🏻", "🤦‍♀️", "«", "»", ")")}
-    assert shapes["😀"] == shapes["🏞"]
-    assert shapes["🌹🎉"] == shapes["❤️"] == shapes["👍🏻"] == shapes["🤦‍♀️"]
-    assert len({shapes[word] for word in ("😀", "🌹🎉", "«", "»", ")")}) == 5
+    assert len({shapes[word] for word in ("😀", "🏞", "🌹🎉", "❤️", "👍🏻", "🤦‍♀️")}) == 1
+    assert len({shapes[word] for word in ("😀", "«", "»", ")")}) == 4
     assert {class_of(chr(code)) for code in range(sys.maxunicode + 1)} <= set(range(256))
 
 

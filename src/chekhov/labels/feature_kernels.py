@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import kernel
+from chekhov.labels.features import SYMBOL
 
 
 @kernel
@@ -12,7 +13,7 @@ def hash_features(lower, lower_begins, raw_classes, raw_begins, buckets, prefixe
     """Fill ``out`` (words, prefixes + suffixes + 1): the bucket of each affix of the lower-cased word, and its shape.
 
     FNV-1a, 64 bits, over code points. An affix that is longer than the word is the word. The shape is the word's
-    character classes, runs of one class counted up to two.
+    character classes, runs of one class counted up to two, of pictures as one: so many of them are no other word.
     """
     basis, prime = np.uint64(14695981039346656037), np.uint64(1099511628211)
     for word in range(len(out)):
@@ -31,6 +32,6 @@ def hash_features(lower, lower_begins, raw_classes, raw_begins, buckets, prefixe
         for place in range(raw_begins[word], raw_begins[word + 1]):
             run = run + 1 if raw_classes[place] == last else 1
             last = raw_classes[place]
-            if run <= 2:
+            if run <= (1 if last == SYMBOL else 2):
                 value = (value ^ np.uint64(last)) * prime
         out[word, prefixes + suffixes] = (value ^ (value >> np.uint64(32))) % np.uint64(buckets)

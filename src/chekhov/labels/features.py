@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, count, repeat
+from itertools import chain, count, groupby, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,8 @@ def reference_affixes(word: str) -> list[int]:
 
     lower = [ord(character) for character in word.lower()]
     kinds = [class_of(character) for character in word]
-    shape = [kind for place, kind in enumerate(kinds) if place < 2 or kinds[place - 2 : place] != [kind, kind]]
+    runs = [(kind, len(list(run))) for kind, run in groupby(kinds)]
+    shape = [kind for kind, length in runs for _ in range(1 if kind == SYMBOL else min(length, 2))]
     heads = [bucket(lower[: k + 1]) for k in range(PREFIXES)]
     return [*heads, *(bucket(lower[::-1][: k + 1]) for k in range(SUFFIXES)), bucket(shape)]
 
