@@ -95,6 +95,24 @@ def test_only_kernels_that_run_are_looked_for_on_disk(tmp_path: Path) -> None:
         assert result.stdout.splitlines() == [before, "text_kernels.", hits]
 
 
+def test_where_nothing_can_be_kept_kernels_are_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chekhov.kernels.jit import Compiled, kernel
+
+    def nowhere(function: object) -> None:
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(Compiled, "_impl_class", staticmethod(nowhere))
+
+    @kernel
+    def doubled(x):  # type: ignore[no-untyped-def]
+        return 2 * x
+
+    assert doubled(3) == 6
+    assert doubled.stats.cache_path == ""
+    doubled.recompile()
+    assert doubled(4) == 8
+
+
 def test_a_name_that_is_none_is_told() -> None:
     result = run(CHEKHOV_ISA="mmx")
     assert "E-ISA-001" in result.stderr or "CHEKHOV_ISA=mmx" in result.stderr

@@ -79,16 +79,36 @@ class Compiled(FunctionCache):
     BLAS, which takes three tenths of a second. One that is not gets it all from the compiler."""
 
     def __init__(self, function: Kernel):
-        self._function = function
+        self._function, self._is_open = function, False
 
-    def __getattr__(self, name: str) -> Any:
-        super().__init__(self._function)
-        return self.__dict__[name]
+    def _open(self) -> None:
+        if self._is_open:
+            return
+        try:
+            super().__init__(self._function)
+        except RuntimeError:  # no folder can be written to: every process compiles for itself
+            self._cache_path, self._enabled = "", False
+        self._is_open = True
+
+    @property
+    def cache_path(self) -> str:
+        self._open()
+        return str(self._cache_path)
+
+    def flush(self) -> None:
+        self._open()
+        if self._enabled:
+            super().flush()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        self._open()
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._open()
+        super().save_overload(sig, data)
 
 
 def cached(kernel: Any) -> Kernel:
