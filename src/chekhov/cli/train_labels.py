@@ -50,7 +50,7 @@ def tagger(
     ] = 0.05,
     lm_loss: Annotated[
         float | None,
-        typer.Option(help="Weight, in training, of guessing the words beside each word, too. [0; of few, 0.3]"),
+        typer.Option(help="Weight, in training, of guessing the words beside each word. [0; of few, not spans, 0.3]"),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Sentences of a step.")] = 16,
     epochs: Annotated[

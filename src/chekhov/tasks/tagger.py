@@ -45,7 +45,7 @@ class Tagger(Estimator):
     ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. ``adversarial``:
     the share of `adversarial_loss`; 0 trains faster. ``lm_loss``: the weight of the loss of a `BiLM` in training.
     Sizes in units, ``lr`` the peak rate of AdamW. ``features``, ``dropout``, ``nets``, ``lm_loss`` and ``epochs`` that
-    are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where there are fewer than 5,000 sentences.
+    are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where there are fewer than 5,000 sentences (of spans no BiLM).
     After `fit`: ``net``, ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
     """
 
@@ -132,7 +132,7 @@ class Tagger(Estimator):
         labels = [sorted({tag for i in train for tag in column[i]}) for column in columns]
         texts = [sentences[i][start : start + LONGEST] for i, start in pieces]
         torch.manual_seed(self.seed)
-        chosen = self._settings_for(len(train))
+        chosen = self._settings_for(len(train), spans=any(map(are_spans, columns)))
         self.inputs = WordInputs.begin(chosen["features"], self.vectors, self.vector_limit)
         self.inputs.learn(texts)
         self.training = {"chekhov": chekhov.__version__, "used": chosen, **(training or {})}
@@ -296,12 +296,13 @@ class Tagger(Estimator):
                 raise UsageError("E-LABEL-001", f"the {name} {value!r} is unknown", mend=f"one of {', '.join(known)}")
         return self.head == "crf" or (self.head == "auto" and are_spans(column))
 
-    def _settings_for(self, sentences: int) -> dict[str, Any]:
-        """Those that depend on how many sentences there are, unless they are given."""
+    def _settings_for(self, sentences: int, *, spans: bool) -> dict[str, Any]:
+        """Those that depend on how many sentences there are, unless they are given. No `BiLM` for spans: it
+        makes them worse."""
         defaults = DEFAULTS if sentences >= FEW else DEFAULTS_OF_FEW
         given = {name: getattr(self, name) for name in defaults}
-        if self.num_layers != 1 and self.lm_loss is None:
-            given["lm_loss"] = 0.0  # a `BiLM` is of one layer
+        if self.lm_loss is None and (spans or self.num_layers != 1):  # a `BiLM` is of one layer
+            given["lm_loss"] = 0.0
         return {name: default if given[name] is None else given[name] for name, default in defaults.items()}
 
     def _encoder_sizes(self, chosen: dict[str, Any]) -> dict[str, Any]:
