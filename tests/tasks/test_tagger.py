@@ -138,13 +138,9 @@ def test_odd_data(case: str) -> None:
 
 
 def test_few_sentences_have_other_defaults() -> None:
-    of_many = {"features": "affixes", "dropout": 0.5, "nets": 1, "lm_loss": 0.0, "epochs": 10}
-    assert Tagger()._settings_for(5000, spans=False) == of_many
-    of_few = {"features": "affixes,chars", "dropout": 0.0, "nets": 3, "lm_loss": 0.3, "epochs": 20}
-    assert Tagger(dropout=0.0)._settings_for(4999, spans=False) == of_few
-    assert Tagger(num_layers=2)._settings_for(4999, spans=False)["lm_loss"] == 0.0
-    assert Tagger()._settings_for(4999, spans=True)["lm_loss"] == 0.0
-    assert Tagger(lm_loss=0.1)._settings_for(4999, spans=True)["lm_loss"] == 0.1
+    assert Tagger()._settings_for(5000) == {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10}
+    of_few = {"features": "affixes,chars", "dropout": 0.0, "nets": 3, "epochs": 20}
+    assert Tagger(dropout=0.0)._settings_for(4999) == of_few
     assert Tagger(time=2.0)._plan(12).epochs is None
 
 

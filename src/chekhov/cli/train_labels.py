@@ -48,10 +48,6 @@ def tagger(
     adversarial: Annotated[
         float, typer.Option(help="Train on words moved by so large a share to where the loss is worst, too; 0: not.")
     ] = 0.05,
-    lm_loss: Annotated[
-        float | None,
-        typer.Option(help="Weight, in training, of guessing the words beside each word. [0; of few, not spans, 0.3]"),
-    ] = None,
     batch_size: Annotated[int, typer.Option(help="Sentences of a step.")] = 16,
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the text. [10; of few, under 5,000 sentences, 20]")

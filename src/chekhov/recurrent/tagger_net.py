@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chekhov.errors import ModelError, UsageError, check_range
+from chekhov.errors import ModelError, check_range
 from chekhov.labels.features import Words
 from chekhov.labels.spans import are_spans, may_follow
-from chekhov.recurrent.bilm import BiLM
 from chekhov.recurrent.crf import CRF, Softmax
 from chekhov.recurrent.sequences import kernels_of
 from chekhov.recurrent.shapes import shapes_alone
@@ -80,19 +79,19 @@ class StoredNet(nn.Module):
 
 
 class Scorer(StoredNet):
-    """Word encoder -> scores of the tags of each column; ``bilm``: and a language model, to be trained beside them."""
+    """Word encoder -> scores of the tags of each column."""
 
-    def __init__(self, words: int, columns: list[list[str]], bilm: bool = False, **encoder: Any):
+    def __init__(self, words: int, columns: list[list[str]], **encoder: Any):
         super().__init__()
         self.encoder = WordEncoder(words, **encoder)
-        self.bilm = BiLM(self.encoder.output_size // 2, words) if bilm else None
         self.scores = nn.ModuleList(nn.Linear(self.encoder.output_size, len(labels)) for labels in columns)
 
     def own_scores(self, rows: Rows) -> list[Tensor]:
-        return self.scores_of(self.encoder(rows))
+        return self.scores_of(self.encoder.embed_rows(rows), rows.lengths)
 
-    def scores_of(self, hidden: Tensor) -> list[Tensor]:
-        """Of hidden states (B, T, 2H)."""
+    def scores_of(self, xs: Tensor, lengths: Tensor) -> list[Tensor]:
+        """Of embedded words (B, T, I)."""
+        hidden = self.encoder.read(xs, lengths)
         return [layer(hidden) for layer in self.scores]
 
 
@@ -102,8 +101,7 @@ class TaggerNet(Scorer):
 
     ``nets``: so many encoders, from other first weights and with other dropout, whose scores are averaged; each learns
     by itself, but for the transitions of a CRF, which they share. ``adversarial``: how far `adversarial_loss` moves the
-    words in training; 0 leaves it out. ``lm_loss``: the weight of the loss of a `BiLM` beside that of the tags, until
-    `forget_language_models`; 0 for none.
+    words in training; 0 leaves it out.
     """
 
     def __init__(
@@ -114,19 +112,12 @@ class TaggerNet(Scorer):
         temperatures: list[float] | None = None,
         nets: int = 1,
         adversarial: float = 0.0,
-        lm_loss: float = 0.0,
         **encoder: Any,
     ):
+        super().__init__(words, columns, **encoder)
         check_range("nets", nets, 1, 64)
         check_range("adversarial", adversarial, 0.0, 1.0)
-        check_range("lm_loss", lm_loss, 0.0, 100.0)
-        if lm_loss and encoder["num_layers"] != 1:
-            what = f"a language model's loss goes with one layer, not with {encoder['num_layers']}"
-            why = "of a second layer either half has read the word that it is to guess"
-            raise UsageError("E-LABEL-018", what, why=why, mend="--num-layers 1, or --lm-loss 0")
-        bilm = lm_loss > 0
-        super().__init__(words, columns, bilm, **encoder)
-        self.adversarial, self.lm_loss = adversarial, lm_loss
+        self.adversarial = adversarial
         self.temperatures = temperatures or [1.0] * len(columns)
         self.word_count, self.columns, self.crf, self.encoder_sizes = words, columns, crf, encoder
         self.spans = [chain and are_spans([labels]) for labels, chain in zip(columns, crf)]
@@ -134,18 +125,11 @@ class TaggerNet(Scorer):
             CRF(labels, may_follow if spans else None) if chain else Softmax(len(labels))
             for labels, chain, spans in zip(columns, crf, self.spans)
         )
-        self.others = nn.ModuleList(Scorer(words, columns, bilm, **encoder) for _ in range(nets - 1))
+        self.others = nn.ModuleList(Scorer(words, columns, **encoder) for _ in range(nets - 1))
 
     def sizes(self) -> dict[str, Any]:
         own = {"words": self.word_count, "columns": self.columns, "crf": self.crf, "temperatures": self.temperatures}
-        training = {"adversarial": self.adversarial, **({"lm_loss": self.lm_loss} if self.lm_loss else {})}
-        return {**own, "nets": len(self.nets), **training, **self.encoder_sizes}
-
-    def forget_language_models(self) -> None:
-        """When training is over: tags do not depend on them."""
-        self.lm_loss = 0.0
-        for net in self.nets:
-            net.bilm = None
+        return {**own, "nets": len(self.nets), "adversarial": self.adversarial, **self.encoder_sizes}
 
     def forward(self, rows: Rows) -> list[Tensor]:
         """Scores (B, T, K) of each column, the mean of the nets'."""
@@ -153,19 +137,15 @@ class TaggerNet(Scorer):
 
     def loss(self, rows: Rows, targets: Tensor) -> Tensor:
         """Nats per word, summed over the columns, the mean over the nets: targets (columns, B, T), -1 after the end of
-        a row; and ``lm_loss`` times those of the language models. In adversarial training half of the gradients are in
-        ``grad`` already, the other half is the loss's."""
+        a row. In adversarial training half of the gradients are in ``grad`` already, the other half is the loss's."""
         heads = cast("list[CRF | Softmax]", self.heads)
         adversarial = self.adversarial if torch.rand(()) < ADVERSARIAL_BATCHES else 0.0
-        losses, numbers = [], rows.features[:, 0][rows.tokens]
+        losses = []
         for net in self.nets:
 
             def loss(xs: Tensor, net: Scorer = net) -> Tensor:
-                hidden = net.encoder.read(xs, rows.lengths)
-                scores = net.scores_of(hidden)
+                scores = net.scores_of(xs, rows.lengths)
                 parts = [head.loss(of, own, rows.lengths) for head, of, own in zip(heads, scores, targets)]
-                if net.bilm is not None:
-                    parts.append(self.lm_loss * net.bilm.loss(hidden, numbers, rows.lengths))
                 return torch.stack(parts).sum() / len(self.nets)
 
             xs = net.encoder.embed_rows(rows)

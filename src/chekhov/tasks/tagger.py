@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
 from chekhov.evaluation.calibration import best_temperature
 from chekhov.files import digest
 from chekhov.labels.features import sorted_batches
-from chekhov.labels.spans import SCHEMES, Span, TaggedSpan, are_spans, convert, spans_of
+from chekhov.labels.spans import SCHEMES, Span, are_spans, convert, spans_of
 from chekhov.labels.vectors import LIMIT
 from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
@@ -28,12 +29,20 @@ from chekhov.tasks.word_inputs import WordInputs
 MAX_TOKENS = 16_384  # of a batch, its padding too
 LONGEST = 512  # words: training cuts longer sentences
 FEW = 5_000  # sentences: of fewer, what a word is made of tells more than the word, and more passes are worth it
-DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "nets": 1, "lm_loss": 0.0, "epochs": 10}
-DEFAULTS_OF_FEW: dict[str, Any] = {
-    "features": "affixes,chars", "dropout": 0.55, "nets": 3, "lm_loss": 0.3, "epochs": 20,
-}  # fmt: skip
+DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10}
+DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "nets": 3, "epochs": 20}
 MODELS = ("auto", "net")
 Tags = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class TaggedSpan:
+    """Words ``start`` to ``end`` (without it) of sentence; ``confidence`` is p(this very span | sentence)."""
+
+    start: int
+    end: int
+    label: str
+    confidence: float
 
 
 class Tagger(Estimator):
@@ -43,9 +52,9 @@ class Tagger(Estimator):
     is better on the validation part. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES alone.
     ``scheme``: in which spans are written. ``features``: affixes, chars, lm:DIR, lm-backward:DIR, joined by commas;
     ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. ``adversarial``:
-    the share of `adversarial_loss`; 0 trains faster. ``lm_loss``: the weight of the loss of a `BiLM` in training.
-    Sizes in units, ``lr`` the peak rate of AdamW. ``features``, ``dropout``, ``nets``, ``lm_loss`` and ``epochs`` that
-    are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where there are fewer than 5,000 sentences (of spans no BiLM).
+    the share of `adversarial_loss`; 0 trains faster. Sizes in units, ``lr`` the peak rate of AdamW.
+    ``features``, ``dropout``, ``nets`` and ``epochs`` that are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where
+    there are fewer than 5,000 sentences.
     After `fit`: ``net``, ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
     """
 
@@ -76,7 +85,6 @@ class Tagger(Estimator):
         dropout: float | None = None,
         word_dropout: float = 0.25,
         adversarial: float = 0.05,
-        lm_loss: float | None = None,
         epochs: int | None = None,
         time: float | None = None,
         batch_size: int = 16,
@@ -91,8 +99,7 @@ class Tagger(Estimator):
         self.hidden_size, self.num_layers, self.nets = hidden_size, num_layers, nets
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
-        self.weight_decay, self.patience, self.seed = weight_decay, patience, seed
-        self.adversarial, self.lm_loss = adversarial, lm_loss
+        self.weight_decay, self.patience, self.seed, self.adversarial = weight_decay, patience, seed, adversarial
 
     def fit(
         self,
@@ -132,11 +139,11 @@ class Tagger(Estimator):
         labels = [sorted({tag for i in train for tag in column[i]}) for column in columns]
         texts = [sentences[i][start : start + LONGEST] for i, start in pieces]
         torch.manual_seed(self.seed)
-        chosen = self._settings_for(len(train), spans=any(map(are_spans, columns)))
+        chosen = self._settings_for(len(train))
         self.inputs = WordInputs.begin(chosen["features"], self.vectors, self.vector_limit)
         self.inputs.learn(texts)
         self.training = {"chekhov": chekhov.__version__, "used": chosen, **(training or {})}
-        net = TaggerNet(len(self.words), labels, chains, **self._encoder_sizes(chosen))
+        net = TaggerNet(len(self.words), labels, chains, **self._encoder_sizes(chosen["dropout"], chosen["nets"]))
         self.inputs.attach(net)
         self.training["kernels"] = net.kernels
         numbered = self.inputs.number(texts)
@@ -166,7 +173,6 @@ class Tagger(Estimator):
             keep_best=lambda progress: None if folder is None else self.save(folder),
             watch=watch,
         )
-        net.forget_language_models()
         progress = report.progress
         self.training |= {"steps": progress.step, "seconds": round(progress.seconds, 3)}
         self.training |= {"cpu_seconds": round(progress.cpu_seconds, 3), "stopped_by": report.stopped_by}
@@ -296,19 +302,16 @@ class Tagger(Estimator):
                 raise UsageError("E-LABEL-001", f"the {name} {value!r} is unknown", mend=f"one of {', '.join(known)}")
         return self.head == "crf" or (self.head == "auto" and are_spans(column))
 
-    def _settings_for(self, sentences: int, *, spans: bool) -> dict[str, Any]:
-        """Those that depend on how many sentences there are, unless they are given. No `BiLM` for spans: it
-        makes them worse."""
+    def _settings_for(self, sentences: int) -> dict[str, Any]:
+        """Those that depend on how many sentences there are, unless they are given."""
         defaults = DEFAULTS if sentences >= FEW else DEFAULTS_OF_FEW
         given = {name: getattr(self, name) for name in defaults}
-        if self.lm_loss is None and (spans or self.num_layers != 1):  # a `BiLM` is of one layer
-            given["lm_loss"] = 0.0
         return {name: default if given[name] is None else given[name] for name, default in defaults.items()}
 
-    def _encoder_sizes(self, chosen: dict[str, Any]) -> dict[str, Any]:
-        own = {n: getattr(self, n) for n in ("word_size", "hidden_size", "num_layers", "word_dropout", "adversarial")}
+    def _encoder_sizes(self, dropout: float, nets: int) -> dict[str, Any]:
+        names = ("word_size", "hidden_size", "num_layers", "word_dropout", "adversarial")
         inputs = self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
-        return {**own, **{name: chosen[name] for name in ("dropout", "nets", "lm_loss")}, **inputs}
+        return {**{name: getattr(self, name) for name in names}, "dropout": dropout, "nets": nets, **inputs}
 
     def _plan(self, epochs: int) -> Any:
         from chekhov.training.loop import Plan
