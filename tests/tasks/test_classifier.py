@@ -231,6 +231,13 @@ def test_a_folder_for_each_label(tmp_path: Path) -> None:
         read_labelled(tmp_path / "a", note=print)
 
 
+def test_progress_says_which_model_it_is_of() -> None:
+    records: list[dict[str, Any]] = []
+    Classifier(**{**SMALL, "epochs": 1}, model="auto").fit(TEXTS, LABELS, watch=records.append)
+    assert {record["model"] for record in records} == {"bag", "net"}
+    assert describe(records[-1]).startswith(f"{records[-1]['model']}  loss ")
+
+
 def test_auto_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     """The bag is done and the net under way when it stops; resumed, the bag is not trained again."""
 
@@ -257,10 +264,6 @@ def test_auto_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
         TEXTS, LABELS, out=tmp_path / "cut", resume=True, watch=lambda record: steps.append(record["step"])
     )
     assert 0 < len(steps) < 14 and steps[0] > 1
-    records: list[dict[str, Any]] = []
-    Classifier(**settings).fit(TEXTS, LABELS, watch=records.append)
-    assert {record["model"] for record in records} == {"bag", "net"}
-    assert describe(records[-1]).startswith(f"{records[-1]['model']}  loss ")
     for name, array in whole.net.arrays().items():
         np.testing.assert_array_equal(array, again.net.arrays()[name])
     with pytest.raises(ChekhovError, match="E-RESUME-001"):

@@ -14,7 +14,7 @@ from calling import call, refused
 import chekhov.tasks.tagger as module
 from chekhov.errors import ChekhovError
 from chekhov.kernels import dispatch
-from chekhov.labels.spans import spans_of
+from chekhov.labels.spans import convert, spans_of
 from chekhov.recurrent.tagger_net import gather_rows
 from chekhov.tasks.tagger import Tagger
 
@@ -174,20 +174,23 @@ def test_the_command_line(tmp_path: Path) -> None:
         assert "Здесь Анна живёт. Живёт в Олег Старой."[record["start"] : record["end"]] == record["text"]
     code, printed, err = call("tag", out, str(data), "--json")
     assert code == 0, err
-    tagger = Tagger.load(out)
-    for record, words, chances in zip(
-        map(json.loads, printed.splitlines()), corpus()[0], tagger.predict_proba(corpus()[0])
-    ):
-        assert record["tokens"] == words
-        for tag, sure, own in zip(record["tags"]["tag"], record["confidence"]["tag"], chances):
-            same = [p for p, label in zip(own, tagger.labels_[0]) if label[:1] == "O" == tag or label[1:] == tag[1:]]
-            assert any(sure == pytest.approx(p, abs=1e-4) for p in same)
+    tagger, records = Tagger.load(out), [json.loads(line) for line in printed.splitlines()]
+    assert [record["tokens"] for record in records] == corpus()[0]
+    for record, chances in zip(records, tagger.predict_proba(corpus()[0])):
+        own = [tagger.labels_[0].index(tag) for tag in convert(record["tags"]["tag"], "bioes")]
+        assert record["confidence"]["tag"] == pytest.approx(chances[np.arange(len(own)), own], abs=1e-4)
     code, printed, err = call("evaluate", out, "--text", str(data), "--json")
     assert code == 0, err
     assert {"accuracy", "span_f1", "span_f1_interval", "calibration_error"} <= json.loads(printed).keys()
     assert call("evaluate", out, "--text", str(data))[0] == call("info", out)[0] == call("verify", out)[0] == 0
     refused("train", "tagger", str(data), "-o", out, *FLAGS, code=1, says="E-SAVE-002")
     refused("generate", out, code=1, says="E-MODEL-024")
+
+
+def test_confidence_of_tags_that_are_no_well_formed_spans() -> None:
+    tagger = Tagger(**SMALL, epochs=1).fit([["a", "b"]] * 4, [["B-X", "I-X"]] * 4)
+    assert tagger.labels_ == [["B-X", "E-X"]]  # of one word nothing is well-formed
+    assert [len(sure) for sure in tagger.predict_confidence([["a"], [], ["a", "b"]])] == [1, 0, 2]
 
 
 def test_conllu_in_conllu_out(tmp_path: Path) -> None:

@@ -43,23 +43,13 @@ def tag(
         return
     columns = tagger._predict(found.sentences)
     if json:
-        sure = [confidences(tagger, found.sentences, tags, number) for number, tags in enumerate(columns)]
+        sure = [tagger.predict_confidence(found.sentences, column) for column in range(len(columns))]
         for place, words in enumerate(found.sentences):
             tags = {name: column[place] for name, column in zip(tagger.columns, columns)}
-            confidence = {name: column[place] for name, column in zip(tagger.columns, sure)}
+            confidence = {name: column[place].round(4).tolist() for name, column in zip(tagger.columns, sure)}
             print_json({"schema": 1, "tokens": words, "tags": tags, "confidence": confidence})
     else:
         sys.stdout.write(written(tagger, found, columns))
-
-
-def confidences(tagger: Tagger, sentences: list[list[str]], column: list[list[str]], number: int) -> list[list[float]]:
-    """p(tag | sentence) of the tag of each word."""
-    from chekhov.labels.spans import convert
-
-    ids = {label: place for place, label in enumerate(tagger.labels_[number])}
-    own = [convert(tags, "bioes") for tags in column] if tagger.net.spans[number] else column
-    chances = tagger.predict_proba(sentences, number)
-    return [[round(float(p[ids[tag]]), 4) for p, tag in zip(rows, tags)] for rows, tags in zip(chances, own)]
 
 
 def written(tagger: Tagger, found: TaggedFile, columns: list[Any]) -> str:

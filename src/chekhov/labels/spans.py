@@ -8,6 +8,7 @@ So every sequence of tags has one reading, malformed or not.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from chekhov.errors import UsageError
@@ -22,6 +23,16 @@ class Span(NamedTuple):
     start: int
     end: int
     label: str
+
+
+@dataclass(frozen=True)
+class TaggedSpan:
+    """Words ``start`` to ``end`` (without it) of a sentence; ``confidence`` is p(this very span | sentence)."""
+
+    start: int
+    end: int
+    label: str
+    confidence: float
 
 
 def is_span_tag(tag: str) -> bool:

@@ -16,18 +16,8 @@ from chekhov.text.reading import read_documents
 
 FORMATS = ("auto", "conllu", "columns", "text")
 HEADINGS = (
-    "label",
-    "labels",
-    "class",
-    "category",
-    "target",
-    "sentiment",
-    "text",
-    "sentence",
-    "метка",
-    "класс",
-    "текст",
-)
+    "label", "labels", "class", "category", "target", "sentiment", "text", "sentence", "метка", "класс", "текст",
+)  # fmt: skip
 Note = Callable[[str], None]
 MEND_COLUMN = "one of UPOS, XPOS, FEATS, LEMMA, DEPREL, MISC; of a tagger of token<TAB>tag give such a file"
 
@@ -118,7 +108,7 @@ def read_labelled(
 def doubt_lines(name: str, texts: list[str], labels: list[str], *, note: Note) -> None:
     """Say what looks like a heading, and columns that look like each other's; both are read as they stand."""
     if labels and labels[0].lower() in HEADINGS and labels.count(labels[0]) == 1:
-        note(f"{name}: the first line looks like a heading, and is taken for a text of the label {labels[0]!r}")
+        note(f"{name}: the first line looks like a heading, and is read as a text of {labels[0]!r}; if so, take it out")
     if len(set(labels)) > max(20, len(labels) // 2) and sum(map(len, labels)) > sum(map(len, texts)):
         note(f"{name}: the labels are longer than the texts: label<TAB>text is expected, is it text<TAB>label?")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +15,7 @@ from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
 from chekhov.evaluation.calibration import best_temperature
 from chekhov.files import digest
 from chekhov.labels.features import sorted_batches
-from chekhov.labels.spans import SCHEMES, Span, are_spans, convert, spans_of
+from chekhov.labels.spans import SCHEMES, Span, TaggedSpan, are_spans, convert, spans_of
 from chekhov.labels.vectors import LIMIT
 from chekhov.saving import make_folder, read_folder, save_folder
 from chekhov.tasks.estimator import Estimator
@@ -33,16 +32,6 @@ DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "nets": 1, "e
 DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "nets": 3, "epochs": 20}
 MODELS = ("auto", "net")
 Tags = Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True)
-class TaggedSpan:
-    """Words ``start`` to ``end`` (without it) of sentence; ``confidence`` is p(this very span | sentence)."""
-
-    start: int
-    end: int
-    label: str
-    confidence: float
 
 
 class Tagger(Estimator):
@@ -200,6 +189,18 @@ class Tagger(Estimator):
             chances = head.marginals(scores[column], lengths, temperature)
             for b, row in enumerate(rows):
                 out[row] = chances[b, : lengths[b]]
+        return out
+
+    def predict_confidence(self, sentences: Sequence[Sequence[str]], column: int = 0) -> list[NDArray[np.float64]]:
+        """(T,) for each sentence: p(tag | sentence) of the tags that `predict` gives; calibrated."""
+        self._check_rows(sentences)
+        out: list[Any] = [np.zeros(0)] * len(sentences)
+        head, temperature = self.net.heads[column], self.net.temperatures[column]
+        for rows, lengths, scores in self._scores(sentences):
+            paths = np.maximum(head.decode(scores[column], lengths), 0)
+            chances = np.take_along_axis(head.marginals(scores[column], lengths, temperature), paths[..., None], axis=2)
+            for b, row in enumerate(rows):
+                out[row] = chances[b, : lengths[b], 0]
         return out
 
     def predict_spans(self, sentences: Sequence[Sequence[str]], column: int = 0) -> list[list[TaggedSpan]]:

@@ -30,9 +30,9 @@ def describe(record: dict[str, Any]) -> str:
         valid = f"  {what} {record['valid_loss']:.4f}{'*' if record['best'] else ' '}"
     if "perplexity" in record:
         text = f"  ppl {record['perplexity']:,.2f}  {record['bits_per_character']:.3f} bits/char"
-    of = f"{record['model']}  " if "model" in record else ""  # which, where a classifier tries several
+    which = f"{record['model']}  " if "model" in record else ""  # where a classifier tries several
     return (
-        f"{of}loss {record['loss']:.4f}{valid}{text}  {record['tokens_per_second']:,.0f} tok/s"
+        f"{which}loss {record['loss']:.4f}{valid}{text}  {record['tokens_per_second']:,.0f} tok/s"
         f"  |g| {record['gradient_norm']:.2f}  lr {record['learning_rate']:.1e}  eta {clock(record['eta'])}"
     )
 
