@@ -23,6 +23,9 @@ from pathlib import Path
 
 from machine import machine
 
+# What pip installs is compiled to bytecode once, and not at every start.
+AS_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 
 class Cost:
     """Of one or more child processes."""
@@ -32,7 +35,7 @@ class Cost:
         self.peak = 0
         for command in commands:
             with Path(stdin or os.devnull).open("rb") as source, Path(os.devnull).open("wb") as sink:
-                child = subprocess.Popen(command, stdin=source, stdout=sink, stderr=sink)
+                child = subprocess.Popen(command, stdin=source, stdout=sink, stderr=sink, env=AS_INSTALLED)
                 _, status, usage = os.wait4(child.pid, 0)
                 child.returncode = os.waitstatus_to_exitcode(status)
             if child.returncode:

@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 
 from chekhov import files
 from chekhov.errors import ModelError
-from chekhov.files import write_file
+from chekhov.files import write_and_forget, write_file
 from chekhov.saving import locked, read_config, read_folder, save_folder
 
 CALLS = ("mkstemp", "fsync", "chmod", "rename")
@@ -185,6 +187,7 @@ def test_a_file_named_by_config_may_not_be_a_link_to_another(tmp_path: Path) -> 
 
 HOLDER = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from chekhov.saving import locked
 with locked(Path(sys.argv[1])):
@@ -210,3 +213,35 @@ def test_a_second_writer_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 def test_write_file_says_why_it_could_not(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"Not a directory|No such file"):
         write_file(tmp_path / "file" / "x", b"")
+
+
+def test_a_large_file_goes_to_the_disk_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "SETTLED_AT_ONCE", 1000)
+    synced, fsync = Event(), os.fsync
+    monkeypatch.setattr(files.os, "fsync", lambda handle: (fsync(handle), synced.set()))
+    blocks = [bytes([i]) * 900 for i in range(100)]
+
+    def pieces() -> Iterator[bytes]:
+        yield from blocks[:50]
+        assert synced.wait(60), "nothing is on the disk while the rest is still made"
+        yield from blocks[50:]
+
+    write_and_forget(tmp_path / "a.txt", pieces())
+    assert (tmp_path / "a.txt").read_bytes() == b"".join(blocks)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_disk_that_is_full_half_way_leaves_no_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is of the thread that sends the file to the disk, and no later fsync would tell it again."""
+    monkeypatch.setattr(files, "SETTLED_AT_ONCE", 1000)
+    calls = iter([OSError(errno.ENOSPC, "No space left on device")])
+
+    def fsync(handle: int) -> None:
+        if (error := next(calls, None)) is not None:
+            raise error
+
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(ModelError, match=r"E-SAVE-001[\s\S]*No space left"):
+        write_and_forget(tmp_path / "a.txt", (bytes(2000) for _ in range(3)))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]

@@ -9,8 +9,9 @@ import mmap
 import os
 import tempfile
 import weakref
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
@@ -25,6 +26,7 @@ from chekhov.types import Arrays
 FULL_DIGEST_BYTES = 4 << 20  # larger files are digested once and remembered: some three milliseconds a file
 MAPPED_BYTES = 1 << 20  # larger files are not read but mapped into memory
 BLOCK = 4 << 20
+SETTLED_AT_ONCE = 16 << 20  # bytes, at least, that `write_and_forget` sends to the disk
 TEMPORARY = ".tmp-"
 DTYPES = {
     "F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8,
@@ -49,23 +51,55 @@ def write_file(path: Path, data: bytes) -> None:
     commit(temporary, path)
 
 
-def write_temporary(
-    path: Path, blocks: Iterable[bytes | memoryview], *, digested: bool = True
-) -> tuple[Path, StoredFile]:
-    """The blocks in a file beside ``path``, fsynced, under a name that `sweep` knows; its size and, if ``digested``,
-    its digest."""
+def write_temporary(path: Path, blocks: Iterable[bytes | memoryview]) -> tuple[Path, StoredFile]:
+    """The blocks in a file beside ``path``, fsynced, under a name that `sweep` knows; its size and digest."""
+    hasher, size = hashlib.sha256(), 0
+    with _temporary_beside(path) as (file, temporary):
+        for block in blocks:
+            file.write(block)
+            hasher.update(block)
+            size += len(block)
+    return temporary, StoredFile(size, hasher.hexdigest())
+
+
+def write_and_forget(path: Path, blocks: Iterable[bytes | memoryview]) -> None:
+    """All of the blocks under ``path`` or nothing, for a file that is as a rule not read back at once.
+
+    It goes to the disk while it is still written, and its pages serve again for what follows: a gigabyte of text
+    neither waits for the disk in the end nor drives everything else out of the memory.
+    """
+    with _temporary_beside(path) as (file, temporary), ThreadPoolExecutor(1) as pool:
+        size, settled = 0, 0
+        going: Future[None] | None = None
+        for block in blocks:
+            file.write(block)
+            size += len(block)
+            if size - settled >= SETTLED_AT_ONCE and (going is None or going.done()):
+                if going is not None:
+                    going.result()  # its error is told once, here and not by fsync
+                going, settled = pool.submit(_settle, file.fileno()), size
+        if going is not None:
+            going.result()
+    commit(temporary, path)
+
+
+def _settle(handle: int) -> None:
+    os.fsync(handle)
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+@contextmanager
+def _temporary_beside(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A file that is fsynced in the end, or gone after an error."""
     try:
         handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
     except OSError as error:
         raise save_error(path, error) from error
-    temporary, hasher, size = Path(name), hashlib.sha256(), 0
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            for block in blocks:
-                file.write(block)
-                if digested:
-                    hasher.update(block)
-                size += len(block)
+            yield file, temporary
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o644)
@@ -75,7 +109,6 @@ def write_temporary(
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return temporary, StoredFile(size, hasher.hexdigest())
 
 
 def commit(temporary: Path, path: Path) -> None:

@@ -87,6 +87,15 @@ def test_a_trained_model_is_the_same_after_a_round_trip(
     np.testing.assert_array_equal(*scores)
 
 
+@pytest.mark.parametrize("bad", ["a b", "", " ", "a\n"])
+def test_words_that_hold_white_space_are_not_written(tmp_path: Path, bad: str) -> None:
+    words, table = read_arpa(GOLDEN / "short.arpa")
+    words[4:6] = [bad, "c d"]
+    with pytest.raises(ModelError, match=f"E-ARPA-001.*{re.escape(repr(bad))}"):
+        write_arpa(table, words, tmp_path / "a.arpa")
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_float_is_read_as_it_was_written(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     values = -(10 ** rng.uniform(-12, 1.9, size=3000)).astype(np.float32)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chekhov.errors import ModelError
-from chekhov.files import commit, write_temporary
+from chekhov.files import write_and_forget
 from chekhov.kernels.threads import available, in_threads
 from chekhov.ngram.assembly import MEND, assemble
 from chekhov.ngram.table import FIRST, Ints, Table
@@ -50,14 +50,14 @@ class Section:
 
 def write_arpa(table: Table, words: Sequence[str], path: Path) -> None:
     """All of the file or nothing; a name that ends in .gz is packed. ModelError for words that ARPA cannot hold."""
-    for word in words:
-        if not word or len(word.split()) != 1:
-            what = f"the token {word!r} holds white space, which in an ARPA file stands between words"
-            raise ModelError("E-ARPA-001", what, mend="train on --tokens words or whitespace")
+    if "\n".join(words).split() != list(words):
+        word = next(word for word in words if word.split() != [word])
+        what = f"the token {word!r} holds white space, which in an ARPA file stands between words"
+        raise ModelError("E-ARPA-001", what, mend="train on --tokens words or whitespace")
     blocks = arpa_blocks(table, words)
     if path.name.endswith(".gz"):
         blocks = packed(blocks)
-    commit(write_temporary(path, blocks, digested=False)[0], path)
+    write_and_forget(path, blocks)
 
 
 def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) -> Iterator[bytes | memoryview]:
@@ -66,12 +66,10 @@ def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) 
 
     counts = "".join(f"ngram {n}={count}\n" for n, count in enumerate(table.sizes(), start=1))
     yield f"\\data\\\n{counts}".encode()
-    spelt = [word.encode() for word in words]
-    spellings = np.frombuffer(b"".join([*spelt, bytes(8)]), np.uint8)
-    word_starts = np.concatenate([[0], np.cumsum([len(word) for word in spelt])])
-    sizes, records = np.empty(len(spelt), np.uint8), aligned(len(spelt) * arpa_kernels.RECORD)
+    spellings, word_starts = spelt_apart(words)
+    sizes, records = np.empty(len(words), np.uint8), aligned(len(words) * arpa_kernels.RECORD)
     arpa_kernels.fill_records(spellings, word_starts, sizes, records)
-    most = 2 * arpa_kernels.WIDEST + arpa_kernels.RECORD + table.order * (8 + max(map(len, spelt)))
+    most = 2 * arpa_kernels.WIDEST + arpa_kernels.RECORD + table.order * (8 + int(np.diff(word_starts).max()))
     threads = available() if threads is None else threads
     rooms = [np.empty(BLOCK + most, np.uint8) for _ in range(threads)]
     kept = np.zeros((threads, arpa_kernels.KEPT, 4), np.int64)
@@ -99,6 +97,14 @@ def arpa_blocks(table: Table, words: Sequence[str], threads: int | None = None) 
             yield from blocks
         contexts = deeper
     yield b"\n\\end\\\n"
+
+
+def spelt_apart(words: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The bytes of all words, and eight more; where each begins, and where the last ends."""
+    data = np.frombuffer("\n".join([*words, ""]).encode(), np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    starts = np.append(0, ends - np.arange(len(ends)))
+    return np.append(data[data != ord("\n")], np.zeros(8, np.uint8)), starts
 
 
 def aligned(size: int) -> NDArray[np.uint8]:

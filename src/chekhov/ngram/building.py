@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chekhov.errors import UsageError
 from chekhov.files import ArrayFile
 from chekhov.kernels.threads import Progress, in_threads
-from chekhov.ngram.counting import Counts
+from chekhov.ngram.counting import Counts, pages
 from chekhov.ngram.spilling import Spilled
 from chekhov.ngram.table import MOST, Hints, Ints, Table, hints_of
 from chekhov.types import BOS, EOS
@@ -26,8 +26,8 @@ LARGE = 16 << 20  # bytes from which on a table goes into a file at once
 class MemoryStore:
     def __init__(self, starts: Sizes, node_count: int, entry_count: int):
         self.starts, self.arrays = starts, {}  # type: Sizes, dict[str, NDArray[Any]]
-        self.arrays["nodes"] = np.empty((node_count + 1, 3), np.int32)
-        self.arrays["entries"] = np.empty((entry_count, 3), np.int32)
+        self.arrays["nodes"] = pages(3 * (node_count + 1)).reshape(-1, 3)
+        self.arrays["entries"] = pages(3 * entry_count).reshape(-1, 3)
         self.arrays["hints"] = np.zeros(hints_of(entry_count), np.int16)
 
     def put(self, name: str, row: int, rows: Ints | Hints) -> None:

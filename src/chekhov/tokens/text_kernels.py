@@ -179,6 +179,14 @@ def count_numbers(numbers, counts):
 
 
 @lean
+def renumber(numbers, new_numbers, out):
+    """new_numbers[k] into ``out`` for each number k; that of -1, the end of a line, stands last."""
+    for i in range(len(numbers)):
+        number = numbers[i]
+        out[i] = new_numbers[number if number >= 0 else len(new_numbers) - 1]
+
+
+@lean
 def set_apart(spellings, types, text):
     """The types one behind the other into ``text``, a blank after each."""
     at = 0

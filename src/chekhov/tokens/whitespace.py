@@ -228,6 +228,8 @@ def number_bytes(
 
     There are none of the marks that `checked` refuses, and lower-case is asked for nowhere.
     """
+    from chekhov.tokens import text_kernels
+
     pieces = [piece for document in documents for piece in in_pieces(document, threads)]
 
     def read(first: int) -> tuple[Types, list[NDArray[np.int32]]]:
@@ -250,11 +252,12 @@ def number_bytes(
     ids = np.empty(ends[-1] if len(ends) else 0, np.int32)
     ids[ends[unended] - 1] = EOS
 
-    def renumber(i: int) -> None:
+    def put(i: int) -> None:
         begin, numbers = ends[i] - len(all_numbers[i]) - unended[i], all_numbers[i]
-        np.take(id_of[number_in_types[i % threads] + 1], numbers, out=ids[begin : begin + len(numbers)], mode="wrap")
+        new_numbers = id_of[number_in_types[i % threads] + 1]
+        text_kernels.renumber(numbers, new_numbers, ids[begin : begin + len(numbers)])
 
-    deque(in_threads(renumber, range(len(pieces)), threads), maxlen=0)
+    deque(in_threads(put, range(len(pieces)), threads), maxlen=0)
     return ids, len(RESERVED) + len(ranked), lambda: of_ranked(types, ranked, counts, options)
 
 
