@@ -196,11 +196,18 @@ class NamelessFile:
         self._lock = Lock()
         weakref.finalize(self, self.file.close)
 
-    def read(self, begin: int, count: int) -> NDArray[np.int32]:
-        """So many int32 from a byte on; threads may read and write at once."""
+    def read(self, begin: int, out: NDArray[Any]) -> None:
+        """Fill ``out``, contiguous, from a byte on; threads may read and write at once."""
         with self._lock:
             self.file.seek(begin)
-            return np.fromfile(self.file, np.int32, count)
+            if self.file.readinto(out.data.cast("B")) != out.nbytes:  # type: ignore[attr-defined]
+                raise EOFError
+
+    def write(self, begin: int, array: NDArray[Any]) -> None:
+        """Write over what stands there from a byte on."""
+        with self._lock:
+            self.file.seek(begin)
+            self.file.write(array.data.cast("B"))
 
     def append(self, arrays: Iterable[NDArray[Any]]) -> list[int]:
         """Write arrays at the end; the byte at which each begins."""

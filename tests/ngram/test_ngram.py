@@ -240,13 +240,13 @@ def test_parts_and_files_count_as_the_whole(
     nameless = NamelessFile(folder)
     nameless.file.write((np.where(ids == EOS, -1, ids - 3)).astype(np.int32).tobytes())
     nameless.file.flush()
-    id_of = np.array([EOS, *range(3, 20)], np.int32)
     flags: dict[str, Any] = {"order": order, "vocab_size": 20, "keep_raw": keep_raw}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(targets, "BLOCK", 7)
         text = targets.TextTargets(ids, order, 20, None)
         whole = counting.count_ngrams(text, keep=counting.Counts.load, **flags)
-        numbers = targets.IdFile(nameless, len(ids), id_of)
+        numbers = targets.IdFile(nameless, len(ids))
+        numbers.renumber(np.array([*range(3, 20), EOS], np.int32))
         large = targets.TextTargets(numbers, order, 20, None)
         parts = counting.count_ngrams(large, keep=spiller(folder), per_part=per_part, threads=2, **flags)
         side_by_side = counting.count_ngrams(text, keep=counting.Counts.load, per_part=per_part, threads=3, **flags)

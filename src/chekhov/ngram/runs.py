@@ -149,8 +149,11 @@ def count_runs(
     row = 0
     for (keys_at, counts_at), distinct in parts:
         m = int(distinct.sum())
-        file.put("keys", row, waiting.read(keys_at, 2 * m * K).view(np.int64).reshape(m, K))
-        file.put("counts", row, waiting.read(counts_at, m))
+        keys, counts = np.empty((m, K), np.int64), np.empty(m, np.int32)
+        waiting.read(keys_at, keys)
+        waiting.read(counts_at, counts)
+        file.put("keys", row, keys)
+        file.put("counts", row, counts)
         row += m
     arrays = file.finish()
     return Runs(order, arrays["keys"], arrays["counts"], arrays["sizes"]), file

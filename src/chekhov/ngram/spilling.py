@@ -37,13 +37,15 @@ class Spilled:
             part.lost = np.empty(len(part.firsts), np.int32)
         for (name, d), (_, length) in self._places.items():
             if length:
-                getattr(part, name)[d * room : d * room + length] = self.row(name, d)
+                self._file.read(self._places[name, d][0], getattr(part, name)[d * room : d * room + length])
         return part
 
     def row(self, name: str, d: int) -> Ints:
         """What the array ``name`` holds of depth d."""
         place, length = self._places[name, d]
-        return self._file.read(place, length)
+        found = np.empty(length, np.int32)
+        self._file.read(place, found)
+        return found
 
 
 def spiller(folder: Path) -> Callable[[Counts], Spilled]:

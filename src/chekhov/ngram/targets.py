@@ -47,15 +47,23 @@ class IdFile:
 
     file: NamelessFile
     length: int
-    id_of: Ints | None = None  # where numbers stand in the file, from -1 on: the id of number k is id_of[k + 1]
 
     def blocks(self, before: int) -> Iterator[tuple[Ints, int, int]]:
-        """As `blocks`, read one after the other."""
+        """As `blocks`, read one after the other, each in place of the one before."""
+        room = np.empty(min(BLOCK + before, self.length), np.int32)
         for start in range(0, self.length, BLOCK):
             begin = max(0, start - before)
             count = min(start + BLOCK, self.length) - begin
-            block = self.file.read(4 * begin, count)
-            yield block if self.id_of is None else self.id_of[block + 1], start - begin, count
+            self.file.read(4 * begin, room[:count])
+            yield room[:count], start - begin, count
+
+    def renumber(self, id_of: Ints) -> None:
+        """The id id_of[k] in place of each number k in the file; that of -1, the end of a line, stands last."""
+        from chekhov.tokens import text_kernels
+
+        for place, (block, _, _) in enumerate(self.blocks(0)):
+            text_kernels.renumber(block, id_of, block)
+            self.file.write(4 * place * BLOCK, block)
 
 
 @dataclass(frozen=True)
@@ -170,9 +178,9 @@ def chosen(
     from chekhov.ngram import counting_kernels
 
     read = 0
+    room = np.empty(min(BLOCK, ids.length) + 1, np.int32)
     for block, begin, end in ids.blocks(before):
-        places = np.empty(end - begin + 1, np.int32)
-        places = places[: counting_kernels.choose(block, begin, end, first, last, places)]
+        places = room[: counting_kernels.choose(block, begin, end, first, last, room)]
         yield block, places, UNWEIGHTED if weights is None else weights.of(places + (read - begin))
         read += end - begin
 

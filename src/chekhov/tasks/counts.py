@@ -124,7 +124,8 @@ def numbered_text(
             what = f"--memory reads the text once, block by block; not with {named or f'--tokens {tokens}'}"
             raise UsageError("E-MEMORY-003", what, mend="give --memory with --tokens whitespace")
         options = WhitespaceSettings(False, literal_unk, True)
-        return number_text(sources, options, folder, vocab_size=None, weights=weights, progress=progress)
+        ids, spans, _, make = number_text(sources, options, folder, vocab_size=None, weights=weights, progress=progress)
+        return make(), ids, spans
     corpus = read_corpus(sources, split="none", encoding=encoding, weights=weights, note=note)
     if tokenizer is None:
         return new_tokenizer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import numpy as np
 import chekhov
 from chekhov.errors import TextError, UsageError
 from chekhov.files import NamelessFile
-from chekhov.kernels.threads import Progress
+from chekhov.kernels.threads import Progress, ahead
 from chekhov.ngram.model import train_ngram
 from chekhov.ngram.targets import IdFile, Weights
 from chekhov.tasks.memory import parse_memory
+from chekhov.tasks.plain_text import without_collector
 from chekhov.tasks.text_model import TextModel
 from chekhov.text.blocks import read_blocks
 from chekhov.text.large import text_bytes
@@ -24,7 +26,7 @@ from chekhov.tokens.blanks import Types
 from chekhov.tokens.marks import LiteralUnk, check_lines
 from chekhov.tokens.tokenizer import check_literal_unk
 from chekhov.tokens.vocabulary import RESERVED
-from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, from_types
+from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, ids_of, of_ranked, rank
 from chekhov.types import BOS, EOS, UNK
 
 
@@ -62,18 +64,21 @@ def train_out_of_core(
     check_literal_unk(literal_unk)
     options = WhitespaceSettings(False, literal_unk, True)
     limits: dict[str, Any] = {"vocab_size": vocab_size, "allowed": allowed}
-    tokenizer, ids, spans = number_text(sources, options, folder, weights=weights, progress=progress, **limits)
-    note(f"{ids.length:,} tokens and line ends, {tokenizer.vocabulary.size:,} types")
-    model = train_ngram(
-        ids,
-        order=5 if order is None else order,
-        vocab_size=tokenizer.vocabulary.size,
-        folder=folder,
-        memory=bound,
-        weights=spans,
-        progress=progress,
-        **settings,
-    )
+    with ThreadPoolExecutor(1) as pool, without_collector():
+        ids, spans, size, make = number_text(sources, options, folder, weights=weights, progress=progress, **limits)
+        promised = pool.submit(make)
+        note(f"{ids.length:,} tokens and line ends, {size:,} types")
+        model = train_ngram(
+            ids,
+            order=5 if order is None else order,
+            vocab_size=size,
+            folder=folder,
+            memory=bound,
+            weights=spans,
+            progress=progress,
+            **settings,
+        )
+        tokenizer = promised.result()
     names = [str(source) for source in sources]
     training = {
         **record,
@@ -100,8 +105,9 @@ def number_text(
     allowed: Collection[str] | None = None,
     weights: Sequence[int] = (),
     progress: Progress = lambda stage, done, total: None,
-) -> tuple[WhitespaceTokenizer, IdFile, Weights | None]:
-    """The tokenizer of a text in lines, tokens between blanks, and its ids in a file of ``folder`` without a name.
+) -> tuple[IdFile, Weights | None, int, Callable[[], WhitespaceTokenizer]]:
+    """The ids of a text in lines, tokens between blanks, in a file of ``folder`` without a name, V, and what makes the
+    tokenizer.
 
     ``weights``: how often each source counts; then also which ids are of which.
     """
@@ -111,7 +117,8 @@ def number_text(
     length, line, read, size = 0, 0, 0, text_bytes(sources)
     ends: list[int] = []
     for source, weight in zip(sources, weights or repeat(1)):
-        for block in read_blocks([source]):
+        blocks = read_blocks([source])
+        for block in blocks if str(source) == "-" else ahead(blocks):  # a thread that waits for input has no end
             line = check_marks(block, options, line)
             numbers = types.read(np.frombuffer(block, np.uint8), lines=True)
             counts = np.concatenate([counts, np.zeros(types.known - len(counts), np.int64)])
@@ -123,10 +130,12 @@ def number_text(
         ends.append(length)
     if types.known == 0:
         raise TextError("E-TOKEN-008", "the text has no tokens", mend="give more text")
-    tokenizer, id_of = from_types(types, counts, options, vocab_size=vocab_size, min_count=1, allowed=allowed)
+    ranked, counts = rank(types, counts, options, vocab_size=vocab_size, min_count=1, allowed=allowed)
     file.flush()
+    ids = IdFile(nameless, length)
+    ids.renumber(ids_of(ranked, types.known))
     spans = Weights(np.array(ends, np.int64), np.array(weights, np.int32)) if weights else None
-    return tokenizer, IdFile(nameless, length, id_of), spans
+    return ids, spans, len(RESERVED) + len(ranked), lambda: of_ranked(types, ranked, counts, options)
 
 
 def check_marks(block: bytes, options: WhitespaceSettings, line: int) -> int:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from chekhov.errors import TextError
 from chekhov.text.files import FREE_GZIP_BYTES, MAX_GZIP_RATIO, open_regular, printable_path
 from chekhov.text.reading import expand
@@ -67,15 +69,19 @@ def cut(file: BinaryIO, name: str, close: bool, packed: BinaryIO | None = None) 
 
 def checked(block: bytes, name: str, at: int) -> bytes:
     """``block``, which begins at byte ``at`` of the file, without a byte-order mark and with LF line ends."""
+    from chekhov.text.utf8_kernels import survey
+
     if at == 0:
         block = block.removeprefix(codecs.BOM_UTF8)
-    if 0 in block:
+    wrong, _, nuls, returns, _ = survey(np.frombuffer(block, np.uint8))
+    if nuls:
         what = "the file is binary, not text"
         why, mend = f"A NUL byte stands at byte {at + block.index(0):,}", "give a plain text file"
         raise TextError("E-TEXT-002", what, where=name, why=why, mend=mend)
-    try:
-        block.decode()
-    except UnicodeDecodeError as error:
-        what, mend = f"byte {at + error.start:,} is not UTF-8", "convert the file: iconv -f windows-1251 -t utf-8"
-        raise TextError("E-TEXT-001", what, where=name, why=error.reason, mend=mend) from None
-    return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in block else block
+    if wrong:
+        try:
+            block.decode()
+        except UnicodeDecodeError as error:
+            what, mend = f"byte {at + error.start:,} is not UTF-8", "convert the file: iconv -f windows-1251 -t utf-8"
+            raise TextError("E-TEXT-001", what, where=name, why=error.reason, mend=mend) from None
+    return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if returns else block

@@ -167,7 +167,6 @@ def train_and_encode(
     numbers = np.concatenate([np.empty(0, np.int32), *parts])
     counts = types.count(numbers)
     tokenizer, id_of = from_types(types, counts, options, **limits)
-    numbers += 1
     return tokenizer, id_of.astype(np.int64)[numbers]
 
 
@@ -183,7 +182,7 @@ def blocks_of_lines(text: str) -> Iterator[str]:
 def from_types(
     types: Types, counts: NDArray[np.int64], options: WhitespaceSettings, **limits: Unpack[Limits]
 ) -> tuple[WhitespaceTokenizer, NDArray[np.int32]]:
-    """The tokenizer of counted types, and id_of: the id of type k is id_of[k + 1], that of a line's end id_of[0]."""
+    """The tokenizer of counted types, and `ids_of` them."""
     ranked, counts = rank(types, counts, options, **limits)
     return of_ranked(types, ranked, counts, options), ids_of(ranked, types.known)
 
@@ -207,8 +206,9 @@ def rank(
 
 
 def ids_of(ranked: NDArray[np.int64], known: int) -> NDArray[np.int32]:
+    """(known + 1,): the id of each type, and last, at -1, that of the end of a line."""
     id_of = np.full(known + 1, UNK, np.int32)
-    id_of[0], id_of[ranked + 1] = EOS, len(RESERVED) + np.arange(len(ranked))
+    id_of[-1], id_of[ranked] = EOS, len(RESERVED) + np.arange(len(ranked))
     return id_of
 
 
@@ -254,7 +254,7 @@ def number_bytes(
 
     def put(i: int) -> None:
         begin, numbers = ends[i] - len(all_numbers[i]) - unended[i], all_numbers[i]
-        new_numbers = id_of[number_in_types[i % threads] + 1]
+        new_numbers = id_of[number_in_types[i % threads]]
         text_kernels.renumber(numbers, new_numbers, ids[begin : begin + len(numbers)])
 
     deque(in_threads(put, range(len(pieces)), threads), maxlen=0)
