@@ -196,6 +196,11 @@ class NamelessFile:
         self._lock = Lock()
         weakref.finalize(self, self.file.close)
 
+    @property
+    def size(self) -> int:
+        with self._lock:
+            return self.file.seek(0, os.SEEK_END)
+
     def read(self, begin: int, out: NDArray[Any]) -> None:
         """Fill ``out``, contiguous, from a byte on; threads may read and write at once."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from chekhov.files import NamelessFile, save_error
 from chekhov.ngram.counting import Counts
 from chekhov.ngram.targets import Ints, Sizes
 
+FILE_BYTES = 32 << 20  # of a file that gets no more parts
 ARRAYS = ("words", "counts", "raws", "suffixes", "firsts", "parents", "lost")
 
 
@@ -49,11 +51,19 @@ class Spilled:
 
 
 def spiller(folder: Path) -> Callable[[Counts], Spilled]:
-    """What puts parts away, all in one file of ``folder``; it may do so from several threads."""
-    file = NamelessFile(folder)
+    """What puts parts away in files of ``folder``, some to a file; it may do so from several threads.
+
+    Parts are read in the order in which they were put away, and a file goes with the last of its parts: its pages and
+    its place on the disk serve for what the parts become.
+    """
+    files, lock = [NamelessFile(folder)], Lock()
 
     def spill(part: Counts) -> Spilled:
         try:
+            with lock:
+                if files[0].size > FILE_BYTES:
+                    files[0] = NamelessFile(folder)
+                file = files[0]
             return Spilled(part, file)
         except OSError as error:
             raise save_error(folder, error) from error
