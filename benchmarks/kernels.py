@@ -1,10 +1,12 @@
-"""The recurrent kernels beside torch.nn: one process, interleaved, CPU seconds, medians with quartiles.
+"""The recurrent kernels beside torch.nn: one process, interleaved, CPU seconds of one thread, medians with quartiles.
 
     python benchmarks/kernels.py                  fourteen minutes
     python benchmarks/kernels.py --only cells     the cells that PyTorch does not have; or layers, packed, steps,
                                                   pieces (softmax, dropout), options (of the LSTM, against the
                                                   plain one), awd (the shape of AWD-LSTM), compiling
+    python benchmarks/kernels.py --threads 2      with so many threads on both sides, in wall time
     python benchmarks/kernels.py --rounds 31      steadier
+    CHEKHOV_ISA=avx2 python benchmarks/kernels.py with the kernels of lesser processors; PyTorch's stay as they are
     python benchmarks/kernels.py --peak           what the processor multiplies at most, and the kernels' share of it
 
 A row is forward, backward and all gradients of one layer (or of one training step of a character model). Above 1 we are
@@ -48,14 +50,17 @@ SHAPES = {
 PEAK_DEPTHS = (512, 256)
 
 
+clock = time.process_time  # of one thread; of several the wall's
+
+
 def interleaved(functions: list[Callable[[], None]], rounds: int) -> list[list[float]]:
     times: list[list[float]] = [[] for _ in functions]
     for turn in range(rounds + 1):
         for taken, function in zip(times, functions):
-            start = time.process_time()
+            start = clock()
             function()
             if turn:  # the first warms up, and compiles
-                taken.append(time.process_time() - start)
+                taken.append(clock() - start)
     return times
 
 
@@ -335,10 +340,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--peak", action="store_true")
     parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(options.threads)
+    if options.threads > 1:
+        global clock
+        clock = time.perf_counter
     path = dispatch.chosen()
-    print(f"{machine()}; one thread; kernels: {path.name}, for {path.why}")
+    print(f"{machine()}; {options.threads} threads; kernels: {path.name}, for {path.why}")
     if options.peak:
         peak(options.rounds)
     print(f"{'':<42}{'dtype':<9}{'torch':>11}{'ours':>11}  ratio (quartiles)")

@@ -15,6 +15,7 @@ from chekhov.cli import train_labels
 from chekhov.cli.options import Encoding
 from chekhov.cli.output import check_out, command_line, note, number, print_json, program, say
 from chekhov.errors import UsageError
+from chekhov.tasks.collector import without_collector
 
 app = typer.Typer(help="Train a model on a text and save it as a folder.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -305,7 +306,6 @@ def run(
     **settings: Any,
 ) -> None:
     from chekhov.cli.progress import Stages
-    from chekhov.tasks.train import train
 
     if out is not None:
         check_out(out)
@@ -317,11 +317,14 @@ def run(
     with ExitStack() as stack:
         if kind == "ngram":
             settings["progress"] = stack.enter_context(Stages(quiet=quiet))
-        model = train(kind, text, out=out, command=command_line(), note=silent, **settings)
-    if arpa is not None:
-        from chekhov.tasks.arpa import export_arpa
+            stack.enter_context(without_collector())
+        from chekhov.tasks.train import train
 
-        export_arpa(model, arpa)
+        model = train(kind, text, out=out, command=command_line(), note=silent, **settings)
+        if arpa is not None:
+            from chekhov.tasks.arpa import export_arpa
+
+            export_arpa(model, arpa)
     training, written = model.training, out or arpa
     figures = training.get("valid") or training.get("test") or {}
     stopped = training.get("stopped_by", "")

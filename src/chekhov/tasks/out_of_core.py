@@ -17,8 +17,8 @@ from chekhov.files import NamelessFile
 from chekhov.kernels.threads import Progress, ahead
 from chekhov.ngram.model import train_ngram
 from chekhov.ngram.targets import IdFile, Weights
+from chekhov.tasks.collector import without_collector
 from chekhov.tasks.memory import parse_memory
-from chekhov.tasks.plain_text import without_collector
 from chekhov.tasks.text_model import TextModel
 from chekhov.text.blocks import read_blocks
 from chekhov.text.large import text_bytes

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +12,13 @@ import chekhov
 from chekhov.errors import TextError
 from chekhov.kernels.threads import available
 from chekhov.ngram.model import train_ngram
+from chekhov.tasks.collector import without_collector
 from chekhov.tasks.text_model import TextModel
 from chekhov.text.plain import PlainText
 from chekhov.tokens.marks import LiteralUnk
 from chekhov.tokens.tokenizer import check_literal_unk
 from chekhov.tokens.vocabulary import RESERVED
 from chekhov.tokens.whitespace import WhitespaceSettings, WhitespaceTokenizer, number_bytes
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Hundreds of thousands of words are made, none in a cycle: looking for cycles takes as long as making them."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
 
 
 def train_on_bytes(
