@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,54 @@ def test_states_go_as_kenlm_s_go() -> None:
             assert ours.BaseScore(state, word, kenlm.State()) == found.log_prob
             state, other = after, other_after
             assert seen.setdefault(copy.copy(state), other) == other  # equal states are equal there
+
+
+def one_by_one(model: kenlm.Model, sentence: str) -> list[tuple[float, int, bool]]:
+    """`full_scores`, by states."""
+    state, after, found = kenlm.State(), kenlm.State(), []
+    model.BeginSentenceWrite(state)
+    for word in [*sentence.split(), "</s>"]:
+        own = model.BaseFullScore(state, word, after)
+        found.append((own.log_prob, own.ngram_length, own.oov))
+        state, after = after, state
+    return found
+
+
+def test_sentences_of_any_length_are_scored_as_word_by_word() -> None:
+    model = kenlm.Model(str(GOLDEN / "rifle.arpa"))
+    for sentence in [" ".join(sentences(40)[-30:]), *sentences(100)]:  # some of them longer than there is room at first
+        text = " ".join([sentence] * 20)
+        found = list(model.full_scores(text))
+        assert found == [pytest.approx(own, abs=1e-6) for own in one_by_one(model, text)]
+        assert model.score(text) == pytest.approx(sum(log10_p for log10_p, _, _ in found), rel=1e-4)
+
+
+def test_a_text_that_is_too_long_for_the_room_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kenlm, "FEW_WORDS", 4)
+    monkeypatch.setattr(kenlm, "KEPT_WORDS", 8)
+    model = kenlm.Model(str(GOLDEN / "rifle.arpa"))
+    for sentence in sentences(100):
+        assert list(model.full_scores(sentence)) == [
+            pytest.approx(own, abs=1e-6) for own in one_by_one(model, sentence)
+        ]
+    assert model._threads.scratch.words <= 8
+
+
+def test_what_was_found_stays_when_more_is_asked_for() -> None:
+    model = kenlm.Model(str(GOLDEN / "rifle.arpa"))
+    one, other = sentences(40)[-4:-2]
+    expected = list(model.full_scores(one))
+    found = model.full_scores(one)
+    assert next(found) == expected[0]
+    assert list(model.full_scores(other)) != expected
+    assert list(found) == expected[1:]
+
+
+def test_threads_do_not_write_over_each_other() -> None:
+    model, texts = kenlm.Model(str(GOLDEN / "rifle.arpa")), sentences(400)
+    expected = [(model.score(text), list(model.full_scores(text))) for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda text: (model.score(text), list(model.full_scores(text))), texts)) == expected
 
 
 def test_a_model_folder_is_a_model_too(tmp_path: Path) -> None:

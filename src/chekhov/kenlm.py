@@ -13,12 +13,16 @@ import os
 from collections.abc import Iterator
 from functools import total_ordering
 from pathlib import Path
+from struct import Struct
+from threading import local
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chekhov import kenlm_kernels as kernels
 from chekhov.errors import ChekhovError, UsageError
+from chekhov.kenlm_kernels import WITH_BOS, WITH_EOS
 from chekhov.ngram.arpa import read_arpa
 from chekhov.ngram.model import NGram
 from chekhov.ngram.table import Table
@@ -27,6 +31,8 @@ from chekhov.tokens.vocabulary import RESERVED
 from chekhov.tokens.word_table import WordTable
 from chekhov.types import BOS
 
+FEW_WORDS, KEPT_WORDS = 1 << 9, 1 << 16  # for how many a thread's room is at first, and at most when it is kept
+WORDS = Struct("<fB?2x")  # records of `kernels.full_scores`
 HEADER = bytes.__basicsize__ - 1  # CPython: where the bytes of a bytes object begin
 
 
@@ -93,6 +99,23 @@ class FullScoreReturn:
         return f"FullScoreReturn({self.log_prob!r}, {self.ngram_length!r}, {self.oov!r})"
 
 
+class Scratch:
+    """What a thread works in when it scores sentences of up to so many words, so that none asks for memory."""
+
+    def __init__(self, words: int, model: Model):
+        k, self.words = kernels, words
+        records, rows = np.empty((words, k.RECORD), np.uint8), k.BATCH + k.BLOCK
+        self._arrays: list[NDArray[Any]] = [
+            np.empty(words, np.int32), np.empty(words, np.float32), np.empty(words, np.int64), records,
+            np.empty((rows, 3), np.int64), np.empty(rows, np.int64), np.zeros(2, np.int64), np.zeros(k.BLOCK, np.int64),
+            np.empty(k.BLOCK, np.uint8), np.zeros((model.order, k.SIDE_BY_SIDE + 1), np.int64),
+            np.empty((k.SIDE_BY_SIDE, 5), np.int64),
+        ]  # fmt: skip
+        addresses = (array.ctypes.data for array in self._arrays)
+        self._places = np.array([model._address, *addresses, words, model.order], np.int64)
+        self.address, self.records = self._places.ctypes.data, records.data.cast("B")
+
+
 class LoadMethod:
     """Accepted for the sake of code that names one: tables are always mapped."""
 
@@ -127,6 +150,8 @@ class Model:
         self._known: dict[str | bytes, int] = {}  # the ids of words that were asked for one by one
         self._id_of = self._known.get
         self._base_score = kernels.base_score  # bound here: a look-up less for every word
+        self._score_sentence = kernels.score_sentence
+        self._threads = local()  # each has a Scratch of its own
         self._hold(words)
 
     def _hold(self, words: WordTable) -> None:
@@ -144,7 +169,9 @@ class Model:
     def score(self, sentence: str | bytes, bos: bool = True, eos: bool = True) -> float:
         """log10 p of the words between blanks, after <s> if ``bos``, and of </s> after them if ``eos``."""
         text = as_bytes(sentence)
-        return kernels.score_sentence(self._address, address_of(text), len(text), bos, eos)
+        scratch = self._scratch(len(text))
+        flags = (WITH_BOS if bos else 0) + (WITH_EOS if eos else 0)
+        return self._score_sentence(scratch.address, address_of(text), len(text), flags)
 
     def perplexity(self, sentence: str | bytes) -> float:
         words = len(as_bytes(sentence).split()) + 1  # </s>
@@ -155,10 +182,20 @@ class Model:
     ) -> Iterator[tuple[float, int, bool]]:
         """(log10 p, order of the n-gram that it is of, unknown?) of each word, and of </s>."""
         text = as_bytes(sentence)
-        most = len(text) // 2 + 2
-        log10_probs, orders, unknown = np.empty(most, np.float32), np.empty(most, np.int64), np.empty(most, np.bool_)
-        n = kernels.full_scores(self._address, address_of(text), len(text), bos, eos, log10_probs, orders, unknown)
-        return zip(log10_probs[:n].tolist(), orders[:n].tolist(), unknown[:n].tolist(), strict=True)
+        scratch = self._scratch(len(text))
+        flags = (WITH_BOS if bos else 0) + (WITH_EOS if eos else 0)
+        n = kernels.full_scores(scratch.address, address_of(text), len(text), flags)
+        return WORDS.iter_unpack(scratch.records[: n * WORDS.size].tobytes())
+
+    def _scratch(self, length: int) -> Scratch:
+        """That of this thread, with room for a text of so many bytes."""
+        words = length // 2 + 2
+        scratch: Scratch | None = getattr(self._threads, "scratch", None)
+        if scratch is None or scratch.words < words:
+            scratch = Scratch(max(words, FEW_WORDS), self)
+            if words <= KEPT_WORDS:
+                self._threads.scratch = scratch
+        return scratch
 
     def BeginSentenceWrite(self, state: State) -> None:  # noqa: N802 - kenlm's names
         """Make ``state`` that of the start of a sentence."""

@@ -13,6 +13,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from chekhov.kernels.jit import brief, inlined, kernel, lean, prefetch
+from chekhov.ngram.table_kernels import BATCH as SIDE_BY_SIDE
 from chekhov.ngram.table_kernels import (
     WINDOW,
     bounded,
@@ -20,7 +21,7 @@ from chekhov.ngram.table_kernels import (
     bucket,
     hinted,
     in_window,
-    score_text,
+    score_batches,
     scrambled,
     shorter,
 )
@@ -33,6 +34,13 @@ from chekhov.types import BOS, EOS, UNK
     NODES, NODE_ROWS, ENTRIES, ENTRY_ROWS, HINTS, HINT_COUNT, SLOTS, SLOT_COUNT, WORDS, WORD_COUNT, SPELLINGS,
     SPELLING_BYTES, STARTS, ORDER, BITS, LOOKS, PLACES,
 ) = range(17)  # fmt: skip
+# And in that which is a thread's room to work in: see `kenlm.Scratch`.
+(
+    MODEL, IDS, LOG10_PROBS, KNOWN_BY, RECORDS, ROWS, NUMBERS, CUT, OPENED, TAIL, AFTER, LOOK, ROOM, ROOM_ORDER,
+    SCRATCH_PLACES,
+) = range(15)  # fmt: skip
+RECORD, RECORD_ORDER, RECORD_UNKNOWN = 8, 4, 5  # bytes of what `full_scores` writes of a word, log10 p first
+WITH_BOS, WITH_EOS = 1, 2  # flags of a sentence
 UNK_BYTES, BOS_BYTES, EOS_BYTES = (np.uint64(int.from_bytes(mark, "little")) for mark in (b"<unk>", b"<s>", b"</s>"))
 LESS_THAN = 60  # <
 MAX_ORDER = 16
@@ -82,19 +90,32 @@ def marked(id, text, begin, length):
     return EOS if spelt == EOS_BYTES else id
 
 
-@kernel
-def word_ids(model, text, eos, ids):
-    """The ids of the words between blanks, `UNK` for those that are none, and `EOS` if ``eos``: returns how many."""
-    batch, numbers = np.empty((BATCH + BLOCK, 3), np.int64), np.empty(BATCH + BLOCK, np.int64)
-    room = np.zeros(2, np.int64), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.uint8)
-    places, (spellings, starts, slots) = carray(pointer(model), PLACES, np.int64), words_of(model)
-    entries = carray(pointer(places[ENTRIES]), (places[ENTRY_ROWS], 3), np.int32)
-    return fill_ids(entries, spellings, starts, slots, text, eos, ids, batch, numbers, *room)
+@inlined
+def room_of(scratch):
+    """What a `Scratch` holds: ids, log10_probs, known_by, records; room for `fill_ids` and `score_batches`."""
+    places = carray(pointer(scratch), SCRATCH_PLACES, np.int64)
+    words, order = places[ROOM], places[ROOM_ORDER]
+    return (
+        carray(pointer(places[IDS]), words, np.int32),
+        carray(pointer(places[LOG10_PROBS]), words, np.float32),
+        carray(pointer(places[KNOWN_BY]), words, np.int64),
+        carray(pointer(places[RECORDS]), (words, RECORD), np.uint8),
+        carray(pointer(places[ROWS]), (BATCH + BLOCK, 3), np.int64),
+        carray(pointer(places[NUMBERS]), BATCH + BLOCK, np.int64),
+        carray(pointer(places[CUT]), 2, np.int64),
+        carray(pointer(places[OPENED]), BLOCK, np.int64),
+        carray(pointer(places[TAIL]), BLOCK, np.uint8),
+        carray(pointer(places[AFTER]), (order, SIDE_BY_SIDE + 1), np.int64),
+        carray(pointer(places[LOOK]), (SIDE_BY_SIDE, 5), np.int64),
+    )
 
 
 @lean
 def fill_ids(entries, spellings, starts, slots, text, eos, ids, batch, numbers, state, opened, tail):
-    """`word_ids`, with room to work in, as `word_table_kernels.number_words` has it."""
+    """The ids of the words between blanks, `UNK` for those that are none, and `EOS` if ``eos``: returns how many.
+
+    With room to work in, as `word_table_kernels.number_words` has it.
+    """
     i, n, end = 0, 0, len(text)
     while i < end or state[0] > 0:
         size = 0
@@ -188,40 +209,48 @@ def base_full_score(model, node, word):
 
 
 @kernel
-def score_words(model, address, length, bos, eos, ids, log10_probs, known_by):
-    """log10 p, and the node that knew it if there is room, of the words between blanks of a text: how many there are.
+def score_words(scratch, address, length, flags, with_orders):
+    """log10 p, and the node that knew it if asked for, of the words between blanks of a text: how many there are.
 
-    The text is ``length`` bytes at ``address``; ids and log10_probs have room for half of them and two.
+    The text is ``length`` bytes at ``address``; ``scratch`` has room for half of them and two.
     """
+    model = carray(pointer(scratch), SCRATCH_PLACES, np.int64)[MODEL]
+    ids, log10_probs, known_by, _, batch, numbers, cut, opened, tail, after, look = room_of(scratch)
     nodes, node_floats, entries, entry_floats, hints, starts, _ = arrays(model)
-    text = carray(pointer(address), length, np.uint8)
-    n, order = word_ids(model, text, eos, ids), len(starts) - 1
-    begin = 1 + BOS if bos and order > 1 else 0
-    score_text(nodes, node_floats, entries, entry_floats, hints, starts, begin, ids[:n], 0, log10_probs, known_by)
+    spellings, word_starts, slots = words_of(model)
+    text, eos = carray(pointer(address), length, np.uint8), flags & WITH_EOS != 0
+    cut[0] = cut[1] = 0
+    n = fill_ids(entries, spellings, word_starts, slots, text, eos, ids, batch, numbers, cut, opened, tail)
+    for depth in range(len(after)):
+        after[depth, 0] = 0
+    begin = 1 + BOS if flags & WITH_BOS and len(starts) > 2 else 0
+    score_batches(
+        nodes, node_floats, entries, entry_floats, hints, starts, begin, ids[:n], 0, log10_probs,
+        known_by if with_orders else known_by[:0], SIDE_BY_SIDE, after, look,
+    )  # fmt: skip
     return n
 
 
 @kernel
-def score_sentence(model, address, length, bos, eos):
+def score_sentence(scratch, address, length, flags):
     """log10 p of all words between blanks of a text: ``length`` bytes at ``address``."""
-    room = length // 2 + 2
-    log10_probs = np.empty(room, np.float32)
-    n = score_words(model, address, length, bos, eos, np.empty(room, np.int32), log10_probs, np.empty(0, np.int64))
-    total = np.float32(0.0)
+    n = score_words(scratch, address, length, flags, False)
+    total, log10_probs = np.float32(0.0), room_of(scratch)[1]
     for t in range(n):
         total += log10_probs[t]
     return total
 
 
 @kernel
-def full_scores(model, address, length, bos, eos, log10_probs, orders, unknown):
-    """As `score_words`, and the order of the n-gram that each is of, and whether the word is unknown."""
-    ids, known_by = np.empty(len(orders), np.int32), np.empty(len(orders), np.int64)
-    n = score_words(model, address, length, bos, eos, ids, log10_probs, known_by)
-    starts = arrays(model)[5]
+def full_scores(scratch, address, length, flags):
+    """A record of each word: log10 p, the order of the n-gram that it is of, whether it is unknown. How many."""
+    n, places = score_words(scratch, address, length, flags, True), carray(pointer(scratch), SCRATCH_PLACES, np.int64)
+    room = room_of(scratch)
+    ids, log10_probs, known_by, records = room[0], room[1], room[2], room[3]
+    starts, floats = arrays(places[MODEL])[5], carray(pointer(places[RECORDS]), (places[ROOM], RECORD // 4), np.float32)
     for t in range(n):
         order = 1
         while known_by[t] >= starts[order]:
             order += 1
-        orders[t], unknown[t] = order, ids[t] == UNK
+        floats[t, 0], records[t, RECORD_ORDER], records[t, RECORD_UNKNOWN] = log10_probs[t], order, ids[t] == UNK
     return n
