@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from chekhov import kenlm_kernels as kernels
 from chekhov.errors import ChekhovError, UsageError
 from chekhov.kenlm_kernels import WITH_BOS, WITH_EOS
+from chekhov.kernels.jit import of_integers
 from chekhov.ngram.arpa import read_arpa
 from chekhov.ngram.model import NGram
 from chekhov.ngram.table import Table
@@ -149,8 +150,11 @@ class Model:
         self._start = 1 + BOS if self.order > 1 else 0
         self._known: dict[str | bytes, int] = {}  # the ids of words that were asked for one by one
         self._id_of = self._known.get
-        self._base_score = kernels.base_score  # bound here: a look-up less for every word
-        self._score_sentence = kernels.score_sentence
+        self._word_id = of_integers(kernels.word_id, 3)  # bound here: a look-up less for every word
+        self._base_score = of_integers(kernels.base_score, 3)
+        self._base_full_score = of_integers(kernels.base_full_score, 3)
+        self._score_sentence = of_integers(kernels.score_sentence, 4)
+        self._full_scores = of_integers(kernels.full_scores, 4)
         self._threads = local()  # each has a Scratch of its own
         self._hold(words)
 
@@ -184,7 +188,7 @@ class Model:
         text = as_bytes(sentence)
         scratch = self._scratch(len(text))
         flags = (WITH_BOS if bos else 0) + (WITH_EOS if eos else 0)
-        n = kernels.full_scores(scratch.address, address_of(text), len(text), flags)
+        n = self._full_scores(scratch.address, address_of(text), len(text), flags)
         return WORDS.iter_unpack(scratch.records[: n * WORDS.size].tobytes())
 
     def _scratch(self, length: int) -> Scratch:
@@ -213,13 +217,13 @@ class Model:
 
     def BaseFullScore(self, in_state: State, word: str, out_state: State) -> FullScoreReturn:  # noqa: N802
         id = self._id(word)
-        log10_p, out_state.node, order = kernels.base_full_score(self._address, in_state.node, id)
+        log10_p, out_state.node, order = self._base_full_score(self._address, in_state.node, id)
         return FullScoreReturn(log10_p, order, id == 0)
 
     def _id(self, word: str | bytes) -> int:
         """0 for what is unknown."""
         spelt = word.encode("utf-8", "surrogatepass") if isinstance(word, str) else as_bytes(word)
-        id = kernels.word_id(self._address, address_of(spelt), len(spelt))
+        id = self._word_id(self._address, address_of(spelt), len(spelt))
         if id:
             self._known[word] = id
         return id
