@@ -140,11 +140,14 @@ def number_text(
 
 def check_marks(block: bytes, options: WhitespaceSettings, line: int) -> int:
     """Raise `TextError` for a mark among the tokens, in lines that come after ``line``; returns the last line."""
-    refused = [RESERVED[BOS], RESERVED[EOS], *([RESERVED[UNK]] if options.literal_unk == "refuse" else [])]
-    if any(mark.encode() in block for mark in refused):
+    from chekhov.text.utf8_kernels import survey
+
+    data = np.frombuffer(block, np.uint8)
+    if survey(data)[-1]:
+        refused = [RESERVED[BOS], RESERVED[EOS], *([RESERVED[UNK]] if options.literal_unk == "refuse" else [])]
         try:
             check_lines(block.decode(), str.split, refused)
         except TextError as error:
             where = f"line {line + int(error.where.removeprefix('line ')):,}"
             raise TextError(error.code, error.what, where=where, why=error.why, mend=error.mend) from None
-    return line + block.count(b"\n")
+    return line + int(np.count_nonzero(data == ord("\n")))

@@ -19,7 +19,7 @@ from chekhov.text.blocks import read_blocks
 from chekhov.tokens.whitespace import WhitespaceTokenizer
 from chekhov.types import EOS, UNK
 
-PIECE = 1 << 20  # bytes that a thread reads at once
+PIECE = 1 << 19  # bytes that a thread reads at once
 
 
 @dataclass(frozen=True)
