@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chekhov.errors import ModelError, UsageError
 from chekhov.files import NamelessFile
-from chekhov.ngram import counting, reference, targets
+from chekhov.ngram import counting, reference, spilling, targets
 from chekhov.ngram.model import NGram, NGramState, train_ngram
 from chekhov.ngram.pruning import check_thresholds
 from chekhov.ngram.smoothing import Options, estimate_discounts, smooth
@@ -243,6 +243,7 @@ def test_parts_and_files_count_as_the_whole(
     flags: dict[str, Any] = {"order": order, "vocab_size": 20, "keep_raw": keep_raw}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(targets, "BLOCK", 7)
+        patch.setattr(spilling, "FILE_BYTES", 1000)
         text = targets.TextTargets(ids, order, 20, None)
         whole = counting.count_ngrams(text, keep=counting.Counts.load, **flags)
         numbers = targets.IdFile(nameless, len(ids))

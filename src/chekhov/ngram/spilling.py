@@ -12,7 +12,7 @@ from chekhov.files import NamelessFile, save_error
 from chekhov.ngram.counting import Counts
 from chekhov.ngram.targets import Ints, Sizes
 
-FILE_BYTES = 32 << 20  # of a file that gets no more parts
+FILE_BYTES, FILES = 32 << 20, 64  # a file gets no more parts when it is so large, and the FILESth of what is full
 ARRAYS = ("words", "counts", "raws", "suffixes", "firsts", "parents", "lost")
 
 
@@ -54,17 +54,19 @@ def spiller(folder: Path) -> Callable[[Counts], Spilled]:
     """What puts parts away in files of ``folder``, some to a file; it may do so from several threads.
 
     Parts are read in the order in which they were put away, and a file goes with the last of its parts: its pages and
-    its place on the disk serve for what the parts become.
+    its place on the disk serve for what the parts become. Each is larger where there are many, for a process may have
+    only so many files.
     """
-    files, lock = [NamelessFile(folder)], Lock()
+    file, full, lock = NamelessFile(folder), 0, Lock()
 
     def spill(part: Counts) -> Spilled:
+        nonlocal file, full
         try:
             with lock:
-                if files[0].size > FILE_BYTES:
-                    files[0] = NamelessFile(folder)
-                file = files[0]
-            return Spilled(part, file)
+                if (size := file.size) > max(FILE_BYTES, full // FILES):
+                    file, full = NamelessFile(folder), full + size
+                current = file
+            return Spilled(part, current)
         except OSError as error:
             raise save_error(folder, error) from error
 
