@@ -160,8 +160,8 @@ class LSTM(InPrecision, torch.nn.LSTM):
         alone = unbatched(self, input, hx)
         xs = input.unsqueeze(batch) if alone else input
         states = tuple(s.unsqueeze(1) for s in hx) if alone and hx is not None else hx
-        wide = torch_is_faster(self.hidden_size) and not isinstance(input, PackedSequence)
-        if wide or not fits(self, xs, states):
+        theirs = torch_is_faster(self.hidden_size) or (torch.get_num_threads() > 1 and not in_bf16())
+        if (theirs and not isinstance(input, PackedSequence)) or not fits(self, xs, states):
             return torch.nn.LSTM.forward(self, input, hx)
         outputs, (h, c) = through_layers(self, lstm_layer, 2, xs, states)
         return (outputs.squeeze(batch), (h.squeeze(1), c.squeeze(1))) if alone else (outputs, (h, c))

@@ -81,6 +81,8 @@ def common(
 
 def main() -> None:
     """Exit codes: 0 ok, 1 failure, 2 usage, 130 after Ctrl-C, 143 after SIGTERM. CHEKHOV_DEBUG=1 shows tracebacks."""
+    # Before PyTorch: else its threads, once they have worked, spin where ours would.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if os.environ.get("CHEKHOV_DEBUG"):
         app()
         return

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache
 from typing import Any, TypeVar
 
 Progress = Callable[[str, int, int], None]  # the stage, how much of it is done, of how much
@@ -35,6 +36,28 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item], thread
         finally:
             for future in waiting:
                 future.cancel()
+
+
+@cache
+def lasting_pool() -> ThreadPoolExecutor:
+    """Threads that stay: to start one takes as long as a small kernel."""
+    return ThreadPoolExecutor(available())
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of them, and would wait for them
+    os.register_at_fork(after_in_child=lasting_pool.cache_clear)
+
+
+def side_by_side(function: Callable[[Item], Any], items: Sequence[Item]) -> None:
+    """``function`` of each item, of the first one here and of the others in threads; it must not call this in turn."""
+    others = [lasting_pool().submit(function, item) for item in items[1:]]
+    try:
+        for item in items[:1]:
+            function(item)
+    finally:
+        wait(others)
+    for other in others:
+        other.result()
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chekhov.kernels import dispatch, matmul_kernels, matrix_kernels, packing_kernels
-from chekhov.kernels.threads import in_threads
+from chekhov.kernels.threads import side_by_side
 from chekhov.recurrent.workspace import take
 
 LANES, PANEL, ROWS = 16, 32, 8
@@ -90,8 +90,7 @@ def by_rows(function: Callable[[int, int], Any], rows: int) -> None:
     blocks = up(rows, ROWS) // ROWS
     threads = min(torch.get_num_threads(), blocks)
     edges = [min(rows, blocks * i // threads * ROWS) for i in range(threads + 1)] if threads else []
-    for _ in in_threads(lambda edge: function(*edge), itertools.pairwise(edges), max(1, threads)):
-        pass
+    side_by_side(lambda edge: function(*edge), list(itertools.pairwise(edges)))
 
 
 def times_panels(lines: Tensor, panels: Tensor, columns: int, out: Tensor | None = None) -> Tensor:
