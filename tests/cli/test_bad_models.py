@@ -240,6 +240,32 @@ def test_a_stopped_run_keeps_its_best_and_says_how_to_go_on(
     assert call("generate", str(out), "--seed", "1")[0] == 0
 
 
+HALF_AN_ARPA = """
+import os, signal, sys
+from chekhov.cli.main import main
+from chekhov.ngram import arpa
+
+number, whole = int(sys.argv.pop(1)), arpa.arpa_blocks
+
+def half(*arguments):
+    yield next(whole(*arguments))
+    os.kill(os.getpid(), number)
+    yield b"never"
+
+arpa.arpa_blocks = half
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_file_that_is_half_written_goes(folder: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
+    flags = ["train", "ngram", str(folder / "che.txt"), "--arpa", str(tmp_path / "m.arpa"), "--order", "2", "-q"]
+    command = [sys.executable, "-c", HALF_AN_ARPA, str(int(number)), *flags]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stderr) == (code, "stopped\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_reader_that_has_gone_is_no_error(folder: Path) -> None:
     command = f"{' '.join(PROGRAM)} generate {folder / 'ngram'} --num 400 --seed 1 | head -c 1"
     result = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60)

@@ -90,7 +90,7 @@ def main() -> None:
         talk = logging.getLogger("chekhov")  # what the library has to say in the middle of things
         talk.setLevel(logging.INFO)
         talk.addHandler(logging.StreamHandler())
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = {number: signal.signal(number, act) for number, act in ON_SIGNAL.items()}
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except ChekhovError as error:
@@ -114,13 +114,23 @@ def main() -> None:
         what = f"chekhov itself failed: {type(error).__name__}: {error}"
         fail(ChekhovError("E-INTERNAL-001", what, mend="run it again with CHEKHOV_DEBUG=1 and report what it prints"))
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, act in before.items():
+            signal.signal(number, act)
 
 
 def interrupt(number: int, frame: Any) -> None:
     """Ctrl-C where nothing else takes it: said here, since the parser turns the exception into an exit code."""
     say("stopped")
     raise KeyboardInterrupt
+
+
+def terminate(number: int, frame: Any) -> None:
+    """SIGTERM, as Ctrl-C: files that are half written go on the way out."""
+    say("stopped")
+    sys.exit(143)
+
+
+ON_SIGNAL = {signal.SIGINT: interrupt, signal.SIGTERM: terminate}
 
 
 def refuse(error: Any) -> None:
