@@ -48,8 +48,6 @@ SHAPES = {
     "H650 B20 T35": (20, 35, 650, 650),
 }
 PEAK_DEPTHS = (512, 256)
-
-
 clock = time.process_time  # of one thread; of several the wall's
 
 
@@ -347,7 +345,8 @@ def main() -> None:
         global clock
         clock = time.perf_counter
     path = dispatch.chosen()
-    print(f"{machine()}; {options.threads} threads; kernels: {path.name}, for {path.why}")
+    threads = f"{options.threads} threads" if options.threads > 1 else "one thread"
+    print(f"{machine()}; {threads}; kernels: {path.name}, for {path.why}")
     if options.peak:
         peak(options.rounds)
     print(f"{'':<42}{'dtype':<9}{'torch':>11}{'ours':>11}  ratio (quartiles)")

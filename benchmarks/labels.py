@@ -2,6 +2,7 @@
 
     python benchmarks/labels.py [--seeds 3] [SET...]     needs CHEKHOV_DATA
     python benchmarks/labels.py --lm DIR --lm-backward DIR SET...     taggers, with states of one's own language models
+                                                         beside affixes, and in place of characters where these are used
     python benchmarks/labels.py --speed                  the tagger of EWT, dev alone: words tagged a CPU second
     python benchmarks/labels.py --linear [SET...]        the log-linear model of a tagger by itself, dev alone
     python benchmarks/labels.py --rivals [--passes spaCy=8,flair=2] [SET...]    beside other libraries, a table each

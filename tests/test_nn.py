@@ -200,3 +200,24 @@ def test_the_inputs_of_torchs_own_tests(name: str) -> None:
                     *sample.forward_input.args,
                     *sample.forward_input.kwargs.values(),
                 )
+
+
+@pytest.mark.parametrize(
+    ("threads", "policy", "bf16", "theirs"),
+    [(1, "", False, 0), (2, "", False, 1), (2, "passive", False, 0), (2, "PASSIVE", False, 0), (2, "", True, 0)],
+)
+def test_an_lstm_in_float32_is_torch_s_where_its_threads_spin(
+    monkeypatch: pytest.MonkeyPatch, threads: int, policy: str, bf16: bool, theirs: int
+) -> None:
+    path, calls, forward = dispatch.chosen(), [], torch.nn.LSTM.forward
+    if not path.compiled or path.name == "amx" or (bf16 and not path.bf16):
+        pytest.skip("on this path all are PyTorch's, or there is no bfloat16")
+    monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(torch.nn.LSTM, "forward", lambda *given: (calls.append(1), forward(*given))[1])
+    module, xs = nn.LSTM(8, 16), torch.randn(6, 20, 8)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        module(xs)
+    assert len(calls) == theirs
+    module(pack_padded_sequence(xs, torch.full((20,), 6)))
+    assert len(calls) == theirs

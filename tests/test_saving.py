@@ -187,7 +187,6 @@ def test_a_file_named_by_config_may_not_be_a_link_to_another(tmp_path: Path) -> 
 
 HOLDER = """
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from chekhov.saving import locked
 with locked(Path(sys.argv[1])):

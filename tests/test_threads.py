@@ -64,7 +64,6 @@ def test_parts_side_by_side_end_before_an_error_is_told() -> None:
     assert len(done) == 3
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_has_threads_of_its_own() -> None:
     side_by_side(str, range(4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -12,6 +13,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from io import BufferedRandom
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
@@ -190,7 +192,7 @@ class NamelessFile:
 
     def __init__(self, folder: Path):
         try:
-            self.file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this object
+            self.file: BufferedRandom = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this object
         except OSError as error:
             raise save_error(folder, error) from error
         self._lock = Lock()
@@ -202,11 +204,11 @@ class NamelessFile:
             return self.file.seek(0, os.SEEK_END)
 
     def read(self, begin: int, out: NDArray[Any]) -> None:
-        """Fill ``out``, contiguous, from a byte on; threads may read and write at once."""
+        """Fill ``out``, contiguous, from a byte on; threads may read and write at once. OSError if it ends before."""
         with self._lock:
             self.file.seek(begin)
-            if self.file.readinto(out.data.cast("B")) != out.nbytes:  # type: ignore[attr-defined]
-                raise EOFError
+            if self.file.readinto(out.data.cast("B")) != out.nbytes:
+                raise OSError(errno.EIO, "a temporary file is shorter than what was written to it")
 
     def write(self, begin: int, array: NDArray[Any]) -> None:
         """Write over what stands there from a byte on."""

@@ -12,6 +12,7 @@ they multiply in bfloat16, else in float32. The cells, single steps, are PyTorch
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -150,6 +151,13 @@ class InPrecision:
         return outputs.to(data.dtype), states
 
 
+def torch_shares_better() -> bool:
+    """Whether PyTorch's LSTM is to be asked for its threads: in float32, and where they spin between two steps. They
+    are slow if they sleep, and in the way of ours if they spin."""
+    sleeps = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
+    return torch.get_num_threads() > 1 and not in_bf16() and not sleeps
+
+
 class LSTM(InPrecision, torch.nn.LSTM):
     """`torch.nn.LSTM` on our kernels."""
 
@@ -160,7 +168,7 @@ class LSTM(InPrecision, torch.nn.LSTM):
         alone = unbatched(self, input, hx)
         xs = input.unsqueeze(batch) if alone else input
         states = tuple(s.unsqueeze(1) for s in hx) if alone and hx is not None else hx
-        theirs = torch_is_faster(self.hidden_size) or (torch.get_num_threads() > 1 and not in_bf16())
+        theirs = torch_is_faster(self.hidden_size) or torch_shares_better()
         if (theirs and not isinstance(input, PackedSequence)) or not fits(self, xs, states):
             return torch.nn.LSTM.forward(self, input, hx)
         outputs, (h, c) = through_layers(self, lstm_layer, 2, xs, states)

@@ -318,7 +318,7 @@ def run(
         if kind == "ngram":
             settings["progress"] = stack.enter_context(Stages(quiet=quiet))
             stack.enter_context(without_collector())
-        from chekhov.tasks.train import train
+        from chekhov.tasks.train import train  # Numba's import, too, makes much that is kept
 
         model = train(kind, text, out=out, command=command_line(), note=silent, **settings)
         if arpa is not None:
