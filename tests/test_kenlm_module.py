@@ -91,7 +91,7 @@ def test_a_text_that_is_too_long_for_the_room_that_is_kept(monkeypatch: pytest.M
         assert list(model.full_scores(sentence)) == [
             pytest.approx(own, abs=1e-6) for own in one_by_one(model, sentence)
         ]
-    assert model._threads.scratch.words <= 8
+    assert model._thread.scratch.bytes <= 2 * 8
 
 
 def test_what_was_found_stays_when_more_is_asked_for() -> None:

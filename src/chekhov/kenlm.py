@@ -103,18 +103,26 @@ class FullScoreReturn:
 class Scratch:
     """What a thread works in when it scores sentences of up to so many words, so that none asks for memory."""
 
+    bytes = -1  # of a text that there is room for
+
     def __init__(self, words: int, model: Model):
-        k, self.words = kernels, words
+        k, self.bytes = kernels, 2 * (words - 2) + 1
         records, rows = np.empty((words, k.RECORD), np.uint8), k.BATCH + k.BLOCK
         self._arrays: list[NDArray[Any]] = [
-            np.empty(words, np.int32), np.empty(words, np.float32), np.empty(words, np.int64), records,
+            np.empty(words, np.int32), np.empty(words, np.float32), np.empty(words, np.int8), records,
             np.empty((rows, 3), np.int64), np.empty(rows, np.int64), np.zeros(2, np.int64), np.zeros(k.BLOCK, np.int64),
-            np.empty(k.BLOCK, np.uint8), np.zeros((model.order, k.SIDE_BY_SIDE + 1), np.int64),
-            np.empty((k.SIDE_BY_SIDE, 5), np.int64),
+            np.empty(k.BLOCK, np.uint8), np.zeros(model.order + 1, np.int64),
+            np.empty((k.WORK_ROWS, k.SIDE_BY_SIDE + 2), np.int64),
         ]  # fmt: skip
         addresses = (array.ctypes.data for array in self._arrays)
         self._places = np.array([model._address, *addresses, words, model.order], np.int64)
         self.address, self.records = self._places.ctypes.data, records.data.cast("B")
+
+
+class Thread(local):
+    """Each thread sees a Scratch of its own."""
+
+    scratch = object.__new__(Scratch)  # until a sentence needs one
 
 
 class LoadMethod:
@@ -155,7 +163,7 @@ class Model:
         self._base_full_score = of_integers(kernels.base_full_score, 3)
         self._score_sentence = of_integers(kernels.score_sentence, 4)
         self._full_scores = of_integers(kernels.full_scores, 4)
-        self._threads = local()  # each has a Scratch of its own
+        self._thread = Thread()
         self._hold(words)
 
     def _hold(self, words: WordTable) -> None:
@@ -172,10 +180,12 @@ class Model:
 
     def score(self, sentence: str | bytes, bos: bool = True, eos: bool = True) -> float:
         """log10 p of the words between blanks, after <s> if ``bos``, and of </s> after them if ``eos``."""
-        text = as_bytes(sentence)
-        scratch = self._scratch(len(text))
+        text = sentence.encode() if type(sentence) is str else as_bytes(sentence)
+        length, scratch = len(text), self._thread.scratch
+        if length > scratch.bytes:
+            scratch = self._larger(length)
         flags = (WITH_BOS if bos else 0) + (WITH_EOS if eos else 0)
-        return self._score_sentence(scratch.address, address_of(text), len(text), flags)
+        return self._score_sentence(scratch.address, id(text) + HEADER, length, flags)
 
     def perplexity(self, sentence: str | bytes) -> float:
         words = len(as_bytes(sentence).split()) + 1  # </s>
@@ -185,20 +195,20 @@ class Model:
         self, sentence: str | bytes, bos: bool = True, eos: bool = True
     ) -> Iterator[tuple[float, int, bool]]:
         """(log10 p, order of the n-gram that it is of, unknown?) of each word, and of </s>."""
-        text = as_bytes(sentence)
-        scratch = self._scratch(len(text))
+        text = sentence.encode() if type(sentence) is str else as_bytes(sentence)
+        length, scratch = len(text), self._thread.scratch
+        if length > scratch.bytes:
+            scratch = self._larger(length)
         flags = (WITH_BOS if bos else 0) + (WITH_EOS if eos else 0)
-        n = self._full_scores(scratch.address, address_of(text), len(text), flags)
+        n = self._full_scores(scratch.address, id(text) + HEADER, length, flags)
         return WORDS.iter_unpack(scratch.records[: n * WORDS.size].tobytes())
 
-    def _scratch(self, length: int) -> Scratch:
-        """That of this thread, with room for a text of so many bytes."""
-        words = length // 2 + 2
-        scratch: Scratch | None = getattr(self._threads, "scratch", None)
-        if scratch is None or scratch.words < words:
-            scratch = Scratch(max(words, FEW_WORDS), self)
-            if words <= KEPT_WORDS:
-                self._threads.scratch = scratch
+    def _larger(self, length: int) -> Scratch:
+        """For a text of so many bytes; kept for this thread, unless it is very large."""
+        words = max(length // 2 + 2, FEW_WORDS)
+        scratch = Scratch(words, self)
+        if words <= KEPT_WORDS:
+            self._thread.scratch = scratch
         return scratch
 
     def BeginSentenceWrite(self, state: State) -> None:  # noqa: N802 - kenlm's names

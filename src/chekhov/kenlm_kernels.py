@@ -16,11 +16,13 @@ from chekhov.kernels.jit import brief, inlined, kernel, lean, prefetch
 from chekhov.ngram.table_kernels import BATCH as SIDE_BY_SIDE
 from chekhov.ngram.table_kernels import (
     WINDOW,
+    WORK_ROWS,
     bounded,
     bounds,
     bucket,
     hinted,
     in_window,
+    order_of,
     score_batches,
     scrambled,
     shorter,
@@ -36,7 +38,7 @@ from chekhov.types import BOS, EOS, UNK
 ) = range(17)  # fmt: skip
 # And in that which is a thread's room to work in: see `kenlm.Scratch`.
 (
-    MODEL, IDS, LOG10_PROBS, KNOWN_BY, RECORDS, ROWS, NUMBERS, CUT, OPENED, TAIL, AFTER, LOOK, ROOM, ROOM_ORDER,
+    MODEL, IDS, LOG10_PROBS, ORDERS, RECORDS, ROWS, NUMBERS, CUT, OPENED, TAIL, CARRY, WORK, ROOM, ROOM_ORDER,
     SCRATCH_PLACES,
 ) = range(15)  # fmt: skip
 RECORD, RECORD_ORDER, RECORD_UNKNOWN = 8, 4, 5  # bytes of what `full_scores` writes of a word, log10 p first
@@ -92,26 +94,26 @@ def marked(id, text, begin, length):
 
 @inlined
 def room_of(scratch):
-    """What a `Scratch` holds: ids, log10_probs, known_by, records; room for `fill_ids` and `score_batches`."""
+    """What a `Scratch` holds: ids, log10_probs, orders, records; room for `fill_ids` and `score_batches`."""
     places = carray(pointer(scratch), SCRATCH_PLACES, np.int64)
     words, order = places[ROOM], places[ROOM_ORDER]
     return (
         carray(pointer(places[IDS]), words, np.int32),
         carray(pointer(places[LOG10_PROBS]), words, np.float32),
-        carray(pointer(places[KNOWN_BY]), words, np.int64),
+        carray(pointer(places[ORDERS]), words, np.int8),
         carray(pointer(places[RECORDS]), (words, RECORD), np.uint8),
         carray(pointer(places[ROWS]), (BATCH + BLOCK, 3), np.int64),
         carray(pointer(places[NUMBERS]), BATCH + BLOCK, np.int64),
         carray(pointer(places[CUT]), 2, np.int64),
         carray(pointer(places[OPENED]), BLOCK, np.int64),
         carray(pointer(places[TAIL]), BLOCK, np.uint8),
-        carray(pointer(places[AFTER]), (order, SIDE_BY_SIDE + 1), np.int64),
-        carray(pointer(places[LOOK]), (SIDE_BY_SIDE, 5), np.int64),
+        carray(pointer(places[CARRY]), order + 1, np.int64),
+        carray(pointer(places[WORK]), (WORK_ROWS, SIDE_BY_SIDE + 2), np.int64),
     )
 
 
 @lean
-def fill_ids(entries, spellings, starts, slots, text, eos, ids, batch, numbers, state, opened, tail):
+def fill_ids(nodes, entries, spellings, starts, slots, text, eos, ids, batch, numbers, state, opened, tail):
     """The ids of the words between blanks, `UNK` for those that are none, and `EOS` if ``eos``: returns how many.
 
     With room to work in, as `word_table_kernels.number_words` has it.
@@ -126,6 +128,7 @@ def fill_ids(entries, spellings, starts, slots, text, eos, ids, batch, numbers, 
         for t in range(size):
             id, begin = numbers[t] + FIRST_ID if numbers[t] >= 0 else UNK, batch[t, START]
             prefetch(entries, (id, 0))
+            prefetch(nodes, (id + 1, 0))
             if text[begin] == LESS_THAN:
                 id = marked(id, text, begin, batch[t, END] - begin)
             ids[n + t] = id
@@ -167,14 +170,14 @@ def look_up(model, node, word):
             prefetch(hints, looks[count, 3])
         else:
             prefetch(entries, (low, 0))
-            prefetch(entries, (min(low + WINDOW // 2, len(entries) - 1), 0))
+            prefetch(entries, (min(low + WINDOW - 1, len(entries) - 1), 0))
         context, count = np.int64(shorter(nodes, context)), count + 1
     for i in range(count):
         if looks[i, 3] >= 0:
             low, high = bounds(nodes, entries, looks[i, 0])
             looks[i, 1] = hinted(low, high, looks[i, 1], hints[looks[i, 3]])
             prefetch(entries, (looks[i, 1], 0))
-            prefetch(entries, (min(looks[i, 1] + WINDOW // 2, len(entries) - 1), 0))
+            prefetch(entries, (min(looks[i, 1] + WINDOW - 1, len(entries) - 1), 0))
     log10_p, knew, e = np.float32(0.0), np.int64(0), np.int64(-1)
     for i in range(count):
         found = in_window(entries, looks[i, 1], looks[i, 2], word, bits)
@@ -186,9 +189,7 @@ def look_up(model, node, word):
                 log10_p += node_floats[knew, 1]
     if e < 0:
         e, knew = np.int64(word), np.int64(0)
-    order = 1
-    while knew >= starts[order]:
-        order += 1
+    order = order_of(starts, knew)
     after = np.int64(bounded(nodes, entries[e, 2])) if word != EOS else np.int64(0)
     if 0 < after < starts[2]:  # a word that says nothing about what follows is no part of the state
         begin, end = bounds(nodes, entries, after)
@@ -210,23 +211,23 @@ def base_full_score(model, node, word):
 
 @kernel
 def score_words(scratch, address, length, flags, with_orders):
-    """log10 p, and the node that knew it if asked for, of the words between blanks of a text: how many there are.
+    """log10 p, and the order of its n-gram if asked for, of the words between blanks of a text: how many there are.
 
     The text is ``length`` bytes at ``address``; ``scratch`` has room for half of them and two.
     """
     model = carray(pointer(scratch), SCRATCH_PLACES, np.int64)[MODEL]
-    ids, log10_probs, known_by, _, batch, numbers, cut, opened, tail, after, look = room_of(scratch)
+    ids, log10_probs, orders, _, batch, numbers, cut, opened, tail, carry, work = room_of(scratch)
     nodes, node_floats, entries, entry_floats, hints, starts, _ = arrays(model)
     spellings, word_starts, slots = words_of(model)
     text, eos = carray(pointer(address), length, np.uint8), flags & WITH_EOS != 0
     cut[0] = cut[1] = 0
-    n = fill_ids(entries, spellings, word_starts, slots, text, eos, ids, batch, numbers, cut, opened, tail)
-    for depth in range(len(after)):
-        after[depth, 0] = 0
+    n = fill_ids(nodes, entries, spellings, word_starts, slots, text, eos, ids, batch, numbers, cut, opened, tail)
+    for depth in range(len(carry)):
+        carry[depth] = 0
     begin = 1 + BOS if flags & WITH_BOS and len(starts) > 2 else 0
     score_batches(
         nodes, node_floats, entries, entry_floats, hints, starts, begin, ids[:n], 0, log10_probs,
-        known_by if with_orders else known_by[:0], SIDE_BY_SIDE, after, look,
+        orders if with_orders else orders[:0], SIDE_BY_SIDE, carry, work,
     )  # fmt: skip
     return n
 
@@ -244,13 +245,10 @@ def score_sentence(scratch, address, length, flags):
 @kernel
 def full_scores(scratch, address, length, flags):
     """A record of each word: log10 p, the order of the n-gram that it is of, whether it is unknown. How many."""
-    n, places = score_words(scratch, address, length, flags, True), carray(pointer(scratch), SCRATCH_PLACES, np.int64)
-    room = room_of(scratch)
-    ids, log10_probs, known_by, records = room[0], room[1], room[2], room[3]
-    starts, floats = arrays(places[MODEL])[5], carray(pointer(places[RECORDS]), (places[ROOM], RECORD // 4), np.float32)
+    n = score_words(scratch, address, length, flags, True)
+    ids, log10_probs, orders, records = room_of(scratch)[:4]
+    places = carray(pointer(scratch), SCRATCH_PLACES, np.int64)
+    floats = carray(pointer(places[RECORDS]), (places[ROOM], RECORD // 4), np.float32)
     for t in range(n):
-        order = 1
-        while known_by[t] >= starts[order]:
-            order += 1
-        floats[t, 0], records[t, RECORD_ORDER], records[t, RECORD_UNKNOWN] = log10_probs[t], order, ids[t] == UNK
+        floats[t, 0], records[t, RECORD_ORDER], records[t, RECORD_UNKNOWN] = log10_probs[t], orders[t], ids[t] == UNK
     return n

@@ -30,9 +30,9 @@ MAX_VOCAB_SIZE = 1 << 31
 BYTES_OF_A_TARGET = 80  # while it is counted, at order 5
 BYTES_OF_A_WEIGHT = 16  # of a target, beside them
 LONG = 8  # tokens of a row that are worth looking up side by side
-LAYOUT = 3  # of the arrays in a folder; 1 had its words in rising order, 2 no hints
+LAYOUT = 4  # of the arrays in a folder; 1 had its words in rising order, 2 no hints, 3 other ones
 MANY = 256  # entries of a node that are worth sorting
-NO_NODES = np.empty(0, np.int64)
+NO_ORDERS = np.empty(0, np.int8)
 
 
 class NGramState(NamedTuple):
@@ -78,35 +78,30 @@ class NGram:
 
     def score_with_orders(self, state: NGramState, ids: Ids) -> tuple[LogProbs, NDArray[np.int64], NGramState]:
         """`score`, and the order (B, T) of the n-gram that each probability is of: 1 = only the word itself."""
-        from chekhov.ngram import table_kernels
+        log10_probs, state, known = self._score(state, ids, orders=True)
+        return log10_probs * LN10, known.astype(np.int64), state
 
-        log10_probs, state, known_by = self._score(state, ids, orders=True)
-        table_kernels.orders_of(known_by.reshape(-1), self.table.starts)
-        return log10_probs * LN10, known_by, state
-
-    def _score(self, state: NGramState, ids: Ids, *, orders: bool) -> tuple[LogProbs, NGramState, NDArray[np.int64]]:
+    def _score(self, state: NGramState, ids: Ids, *, orders: bool) -> tuple[LogProbs, NGramState, NDArray[np.int8]]:
         from chekhov.ngram import table_kernels
 
         words, node = as_words(ids, self.vocab_size), state.node.copy()
         log10_probs = np.zeros(words.shape, np.float32)
-        known_by = np.zeros(words.shape, np.int64) if orders else NO_NODES.reshape(0, 0)
+        known = np.zeros(words.shape, np.int8) if orders else NO_ORDERS.reshape(0, 0)
         if words.shape[1] >= LONG:
             for b in range(len(words)):
-                node[b] = self.score_sentences(node[b], words[b], log10_probs[b], known_by[b] if orders else NO_NODES)
+                node[b] = self.score_sentences(node[b], words[b], log10_probs[b], known[b] if orders else NO_ORDERS)
         else:
-            table_kernels.score_rows(*self._arrays(), node, words, log10_probs, known_by)
-        return log10_probs, NGramState(node), known_by
+            table_kernels.score_rows(*self._arrays(), self.table.starts, node, words, log10_probs, known)
+        return log10_probs, NGramState(node), known
 
     def score_sentences(
-        self, node: int, words: NDArray[np.int32], log10_probs: NDArray[np.float32], known_by: NDArray[np.int64]
+        self, node: int, words: NDArray[np.int32], log10_probs: NDArray[np.float32], orders: NDArray[np.int8]
     ) -> int:
         """`table_kernels.score_text` of one long row, from ``node`` on."""
         from chekhov.ngram import table_kernels
 
         return int(
-            table_kernels.score_text(
-                *self._arrays(), self.table.starts, node, words, self._begin, log10_probs, known_by
-            )
+            table_kernels.score_text(*self._arrays(), self.table.starts, node, words, self._begin, log10_probs, orders)
         )
 
     def top(self, node: int, k: int) -> tuple[Ids, LogProbs]:

@@ -91,9 +91,9 @@ def backed_off(grams: Grams, table: Table) -> Floats:
 
     if len(grams) == 0:
         return np.empty(0, np.float32)
-    log10_probs, known_by = np.empty(grams.shape, np.float32), np.empty((0, 0), np.int64)
+    log10_probs, orders = np.empty(grams.shape, np.float32), np.empty((0, 0), np.int8)
     table_kernels.score_rows(
-        *table.arrays, np.zeros(len(grams), np.int64), np.ascontiguousarray(grams), log10_probs, known_by
+        *table.arrays, table.starts, np.zeros(len(grams), np.int64), np.ascontiguousarray(grams), log10_probs, orders
     )
     return log10_probs[:, -1]
 

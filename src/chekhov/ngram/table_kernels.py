@@ -7,19 +7,29 @@ import numpy as np
 from chekhov.kernels.jit import inlined, kernel, lean, prefetch
 from chekhov.types import EOS
 
-WINDOW = 8
+WINDOW = 4  # entries that are read at once; nodes with no more have no hints
+NEAR = 12  # entries behind those that are looked through one by one
+FEW = 64  # entries of a node where the word is likely to be near its place, whatever the hint
 BUCKET = 1
 NO_HINT = -(1 << 15)
 BATCH = 32  # words that are looked up side by side
+LOWS, HIGHS, HINTS, LOOKS, WORK_ROWS = range(4, 9)  # of room to work in: before them two lists of words and their nodes
 SCRAMBLE = 0x9E3779B1  # odd, so that every word keeps a place of its own; near 2^32 times the golden ratio
 UNSCRAMBLE = pow(SCRAMBLE, -1, 1 << 32)
 NOTHING = -1
 
 
 @inlined
+def unsigned(index):
+    """An index that is no negative number: of others Numba asks each time whether they count from the end."""
+    return np.uint64(index)
+
+
+@inlined
 def bounds(nodes, entries, node):
     """Where the entries of a node begin and end: inside the table, and in this order, whatever the numbers are."""
-    begin, end = np.int64(nodes[node, 0]), np.int64(nodes[node + 1, 0])
+    row = unsigned(node)
+    begin, end = np.int64(nodes[row, 0]), np.int64(nodes[row + unsigned(1), 0])
     end = max(min(end, len(entries)), 0)
     return min(max(begin, 0), end), end
 
@@ -74,13 +84,16 @@ def hinted(low, high, look, hint):
 @inlined
 def behind(entries, low, high, place, bits):
     """The entry of a place among low ... high, in their order, or -1: for what is not near its hint."""
-    end = high
-    while low < high:
-        middle = (low + high) >> 1
-        if scrambled(entries[middle, 0], bits) < place:
-            low = middle + 1
-        else:
-            high = middle
+    end, near = high, min(low + NEAR, high)
+    while low < near and scrambled(entries[low, 0], bits) < place:
+        low += 1
+    if low == near:
+        while low < high:
+            middle = (low + high) >> 1
+            if scrambled(entries[middle, 0], bits) < place:
+                low = middle + 1
+            else:
+                high = middle
     return low if low < end and scrambled(entries[low, 0], bits) == place else np.int64(NOTHING)
 
 
@@ -88,16 +101,17 @@ def behind(entries, low, high, place, bits):
 def in_window(entries, look, high, word, bits):
     """The entry of ``word`` from ``look`` on, or -1."""
     end, found = look + WINDOW, np.int64(NOTHING)
-    if end <= len(entries):  # all of them: a branch that is often guessed wrongly costs more
-        for i in range(WINDOW - 1, -1, -1):
-            found = look + i if entries[look + i, 0] == word else found
-        found = found if found < high else np.int64(NOTHING)
-    else:
+    if end > len(entries):
         for e in range(look, high):
             found = e if entries[e, 0] == word else found
-    if found >= 0 or end >= high or scrambled(entries[end - 1, 0], bits) > scrambled(word, bits):
         return found
-    return behind(entries, end, high, scrambled(word, bits), bits)
+    for i in range(WINDOW - 1, -1, -1):  # all of them: a branch that is often guessed wrongly costs more
+        found = look + i if entries[unsigned(look + i), 0] == word else found
+    found = found if found < high else np.int64(NOTHING)
+    place = scrambled(word, bits)
+    if (found < 0) & (end < high) & (scrambled(entries[unsigned(end - 1), 0], bits) < place):
+        return behind(entries, end, high, place, bits)
+    return found
 
 
 @lean
@@ -144,11 +158,20 @@ def step(nodes, node_floats, entries, entry_floats, hints, node, word, bits):
     return log10_p + entry_floats[e, 1], bounded(nodes, entries[e, 2]), node
 
 
+@inlined
+def order_of(starts, node):
+    """The order of the n-grams of a node: 1 for the root's. Without a branch, see `score_batches`."""
+    order = 1
+    for depth in range(1, len(starts) - 1):
+        order += node >= starts[depth]
+    return order
+
+
 @lean
-def score_rows(nodes, node_floats, entries, entry_floats, hints, state, ids, log10_probs, known_by):
+def score_rows(nodes, node_floats, entries, entry_floats, hints, starts, state, ids, log10_probs, orders):
     """Score the rows of ids (B, T) from state (B,), which is changed into the state after them.
 
-    log10_probs (B, T), known_by (B, T): the node that knew each word, if there is room for it.
+    log10_probs (B, T), orders (B, T): of the n-gram that each probability is of, if there is room for them.
     """
     bits = word_bits(nodes)
     for b in range(len(ids)):
@@ -156,109 +179,113 @@ def score_rows(nodes, node_floats, entries, entry_floats, hints, state, ids, log
         for t in range(ids.shape[1]):
             log10_p, node, knew = step(nodes, node_floats, entries, entry_floats, hints, node, ids[b, t], bits)
             log10_probs[b, t] = log10_p
-            if len(known_by) > 0:
-                known_by[b, t] = knew
+            if len(orders) > 0:
+                orders[b, t] = order_of(starts, knew)
         state[b] = node
 
 
 @kernel
 def score_text(
-    nodes, node_floats, entries, entry_floats, hints, starts, state, ids, after_eos, log10_probs, known_by
+    nodes, node_floats, entries, entry_floats, hints, starts, state, ids, after_eos, log10_probs, orders
 ):  # fmt: skip
     """As `score_rows` for one text ids (T,) from the node ``state``; returns the node after it.
 
     A batch of words is looked up side by side, from the shortest contexts to the longest, so that none waits for
-    memory alone: first all nodes are asked for, then all hints, then all entries. after[d, 1 + t]: the node of the d
-    words that end with word t of the batch, 0 for none. ``after_eos``: the node after </s>.
+    memory alone: first all nodes are asked for, then all hints, then all entries. ``after_eos``: the node after </s>.
     """
     size = max(1, min(BATCH, len(ids)))
-    after = np.zeros((len(starts) - 1, size + 1), np.int64)
-    look = np.empty((size, 5), np.int64)  # of each that is looked for: its place in the batch, where, the end, ...
+    carry, work = np.zeros(len(starts), np.int64), np.empty((WORK_ROWS, size + 2), np.int64)
     return score_batches(
-        nodes, node_floats, entries, entry_floats, hints, starts, state, ids, after_eos, log10_probs, known_by, size,
-        after, look,
+        nodes, node_floats, entries, entry_floats, hints, starts, state, ids, after_eos, log10_probs, orders, size,
+        carry, work,
     )  # fmt: skip
 
 
 @lean
 def score_batches(
-    nodes, node_floats, entries, entry_floats, hints, starts, state, ids, after_eos, log10_probs, known_by, size,
-    after, look,
+    nodes, node_floats, entries, entry_floats, hints, starts, state, ids, after_eos, log10_probs, orders, size,
+    carry, work,
 ):  # fmt: skip
-    """`score_text`, ``size`` words at a time, with room to work in: after (order, size + 1), zeros; look (size, 5)."""
-    T, order, E, bits = len(ids), len(starts) - 1, len(entries), word_bits(nodes)
+    """`score_text`, ``size`` words at a time, with room to work in: carry (order + 1,), zeros; work (WORK_ROWS, size +
+    2).
+
+    At each depth there is a list of the words whose context of so many words is a node. There is hardly a branch:
+    which word is found where cannot be foretold, and what is asked of memory ahead is lost with a wrong guess. carry
+    [d]: the node of d words for the first word of the next batch, or 0.
+    """
+    T, order, bits, with_orders = len(ids), len(starts) - 1, word_bits(nodes), len(orders) > 0
     while state > 0:
         depth = 1
         while depth + 1 < order and state >= starts[depth + 1]:
             depth += 1
         if depth < order:
-            after[depth, 0] = state
+            carry[depth] = state
         state = shorter(nodes, state)
     for first in range(0, T, size):
-        count = min(size, T - first)
+        count, here, there, n = min(size, T - first), 0, 2, np.int64(0)
         for t in range(count):
             prefetch(entries, (np.int64(ids[first + t]), 0))
             prefetch(nodes, (np.int64(ids[first + t]) + 1, 0))
+        n = begin_list(work, here, carry, 1)
         for t in range(count):
             word = np.int64(ids[first + t])
             log10_probs[first + t] = entry_floats[word, 1]
-            if order > 1:
-                after[1, 1 + t] = bounded(nodes, entries[word, 2]) if word != EOS else after_eos
-        if len(known_by) > 0:
-            known_by[first : first + count] = 0
+            child = bounded(nodes, entries[word, 2]) if word != EOS else after_eos
+            work[here, n], work[here + 1, n] = t + 1, child
+            n += child > 0
+        if with_orders:
+            orders[first : first + count] = 1
         for depth in range(1, order):
-            wanted, deeper = 0, depth + 1 < order
-            for t in range(count):
-                node = after[depth, t]
-                if deeper:
-                    after[depth + 1, 1 + t] = 0
-                if node == 0:
-                    continue
+            if n > 0 and work[here, n - 1] == count:  # the word is of the next batch
+                n -= 1
+                carry[depth] = work[here + 1, n]
+            deeper, least, most = np.int64(0), np.int64(1), np.int64(0)  # nodes of one word more, if there are any
+            if depth + 1 < order:
+                deeper, least, most = begin_list(work, there, carry, depth + 1), starts[depth + 1], starts[depth + 2]
+            for i in range(n):
+                node, t = work[here + 1, i], unsigned(first + work[here, i])
                 low, high = bounds(nodes, entries, node)
-                log10_probs[first + t] += node_floats[node, 1]  # until the word is found there
-                look[wanted, 0], look[wanted, 1], look[wanted, 2], look[wanted, 3] = t, low, high, NOTHING
-                look[wanted, 4] = low
-                if high - low > WINDOW:
-                    place = scrambled(ids[first + t], bits)
-                    look[wanted, 3], look[wanted, 1] = bucket(low, high, place, bits)
-                    prefetch(hints, look[wanted, 3])
-                else:
-                    prefetch(entries, (low, 0))
-                    prefetch(entries, (min(low + WINDOW // 2, E - 1), 0))
-                wanted += high > low
-            for i in range(wanted):
-                if look[i, 3] >= 0:
-                    look[i, 1] = hinted(look[i, 4], look[i, 2], look[i, 1], hints[look[i, 3]])
-                    prefetch(entries, (look[i, 1], 0))
-                    prefetch(entries, (min(look[i, 1] + WINDOW // 2, E - 1), 0))
-            for i in range(wanted):
-                t = look[i, 0]
-                e = in_window(entries, look[i, 1], look[i, 2], ids[first + t], bits)
-                if e < 0:
-                    continue
-                log10_probs[first + t] = entry_floats[e, 1]
-                if len(known_by) > 0:
-                    known_by[first + t] = after[depth, t]
-                child = bounded(nodes, entries[e, 2])
-                if deeper and starts[depth + 1] <= child < starts[depth + 2]:
-                    after[depth + 1, 1 + t] = child
-                    prefetch(nodes, (child, 0))
-        for depth in range(1, order):
-            after[depth, 0] = after[depth, count]
+                log10_probs[t] += node_floats[unsigned(node), 1]  # until the word is found there
+                number, look = bucket(low, high, scrambled(ids[t], bits), bits)
+                number = number if high - low > WINDOW else 0
+                prefetch(hints, number)
+                prefetch(entries, (look if high - low <= FEW else low, 0))  # the hint may not say much
+                work[LOWS, i], work[HIGHS, i], work[HINTS, i], work[LOOKS, i] = low, high, number, look
+            for i in range(n):
+                low, high = work[LOWS, i], work[HIGHS, i]
+                look = hinted(low, high, work[LOOKS, i], hints[unsigned(work[HINTS, i])])
+                look = look if high - low > WINDOW else low
+                prefetch(entries, (look, 0))
+                prefetch(entries, (min(look + WINDOW - 1, len(entries) - 1), 0))
+                work[LOOKS, i] = look
+            for i in range(n):
+                t = unsigned(first + work[here, i])
+                e = in_window(entries, work[LOOKS, i], work[HIGHS, i], ids[t], bits)
+                is_there = e >= 0
+                e = unsigned(e if is_there else 0)
+                log10_p, child = entry_floats[e, 1], np.int64(entries[e, 2])
+                log10_probs[t] = log10_p if is_there else log10_probs[t]
+                if with_orders:
+                    orders[t] = depth + 1 if is_there else orders[t]
+                goes_on = is_there & (least <= child) & (child < most)
+                child = child if goes_on else 0
+                work[there, deeper], work[there + 1, deeper] = work[here, i] + 1, child
+                prefetch(nodes, (child, 0))
+                deeper += goes_on
+            here, there, n = there, here, deeper
     for depth in range(order - 1, 0, -1):
-        if after[depth, 0] > 0:
-            return after[depth, 0]
+        if carry[depth] > 0:
+            return carry[depth]
     return np.int64(0)
 
 
-@lean
-def orders_of(known_by, starts):
-    """Into nodes that knew words, in place: the order of the n-gram that each probability is of, 1 for the root's."""
-    for t in range(len(known_by)):
-        order = 1
-        while order + 1 < len(starts) and known_by[t] >= starts[order]:
-            order += 1
-        known_by[t] = order
+@inlined
+def begin_list(work, row, carry, depth):
+    """The list of a depth begins with what the batch before has left: how long it is."""
+    work[row, 0], work[row + 1, 0] = 0, carry[depth]
+    length = np.int64(carry[depth] > 0)
+    carry[depth] = 0
+    return length
 
 
 @kernel

@@ -72,8 +72,6 @@ def score_blocks(
     model: TextModel, source: str | Path | Sequence[str | Path], *, threads: int | None = None
 ) -> Iterator[FileScores]:
     """`score_file` piece by piece, whole lines each: for texts larger than memory."""
-    from chekhov.ngram import table_kernels
-
     ngram, tokenizer = model.model, model.tokenizer
     if (
         not isinstance(ngram, NGram)
@@ -89,11 +87,10 @@ def score_blocks(
 
     def score(piece: bytes) -> FileScores:
         ids = words.encode(np.frombuffer(piece, np.uint8), lines=True)
-        log_probs, orders = np.empty(len(ids), np.float32), np.empty(len(ids), np.int64)
+        log_probs, orders = np.empty(len(ids), np.float32), np.empty(len(ids), np.int8)
         ngram.score_sentences(begin, ids, log_probs, orders)
-        table_kernels.orders_of(orders, ngram.table.starts)
         log_probs *= np.float32(math.log(10))
-        return FileScores(ids, log_probs, orders.astype(np.int8))
+        return FileScores(ids, log_probs, orders)
 
     yield from in_threads(score, pieces(source, tokenizer), threads)
 
