@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import chekhov
 from chekhov.errors import ModelError, UsageError
-from chekhov.ngram import packed_kernels
+from chekhov.ngram import packed_kernels, packing_kernels
 from chekhov.ngram.entropy import prune_by_entropy
 from chekhov.ngram.model import NGram, train_ngram
 from chekhov.ngram.packed import PackedNGram, PackedTable
@@ -61,6 +61,24 @@ def test_where_each_number_has_a_code_of_its_own_nothing_changes(order: int, fla
     )
 
 
+@pytest.mark.parametrize("count", [3, 5, 17, 300, 9000])
+@pytest.mark.parametrize("without_hints", [False, True])
+def test_a_word_with_many_words_before_it(count: int, without_hints: bool) -> None:
+    """So many that a hint counts in twos; or that there is none."""
+    size = 10_000
+    rng = np.random.default_rng(count)
+    before = rng.permutation(np.arange(4, size))[:count]
+    ids = np.stack([before, np.full(count, 3)], axis=1).reshape(-1)
+    whole = train_ngram(np.append(ids, EOS), order=2, vocab_size=size, smoothing="witten-bell")
+    packed = PackedNGram(pack(whole.table))
+    assert packed.table.hints.any() == (count > 10)
+    if without_hints:
+        packed.table.hints[:] = packed_kernels.NO_HINT
+    text = np.stack([rng.permutation(np.arange(4, size)), np.full(size - 4, 3)], axis=1).reshape(1, -1)
+    expected, _ = whole.score(whole.initial_state(1), text)
+    np.testing.assert_allclose(packed.score(packed.initial_state(1), text)[0], expected, atol=2e-6)
+
+
 @pytest.mark.parametrize("length", [1000, 1007, 2600])
 def test_a_long_text_is_read_in_pieces(length: int) -> None:
     _, packed = both(4, 5)
@@ -88,12 +106,12 @@ def test_n_grams_whose_suffix_was_pruned_are_still_found() -> None:
 @given(st.lists(st.integers(0, 5) | st.integers(0, 400), min_size=1, max_size=300))
 def test_children_are_found_by_select(counts: list[int]) -> None:
     ends = np.zeros((sum(counts) + len(counts) + 63) // 64 + 1, np.uint64)
-    samples = np.zeros(len(counts) // 64 + 1, np.uint32)
-    packed_kernels.write_ends(np.array(counts), ends, samples)
+    samples = np.zeros(len(counts) // packed_kernels.EACH + 1, np.uint32)
+    packing_kernels.write_ends(np.array(counts), ends, samples)
     begins = np.concatenate([[0], np.cumsum(counts)]).tolist()
     for node in range(len(counts)):
-        sample = int(samples[node // 64])
-        found = packed_kernels.children(ends, 0, len(ends), sample, node, sum(counts))
+        sample = int(samples[node // packed_kernels.EACH])
+        found = packed_kernels.children(ends, 0, len(ends) - 1, sample, node, sum(counts))
         assert found == (begins[node], begins[node + 1])
 
 
@@ -112,7 +130,7 @@ def test_a_hostile_table_is_read_without_harm() -> None:
     _, packed = both(4, 9)
     rng = np.random.default_rng(0)
     ids = corpus(10, 500)[None]
-    for name in ("unigrams", "records", "ends", "samples"):
+    for name in ("unigrams", "records", "ends", "samples", "hints"):
         arrays = {key: array.copy() for key, array in packed.arrays().items()}
         raw = arrays[name].view(np.uint8).reshape(-1)
         raw[:] = rng.integers(0, 256, len(raw))

@@ -19,23 +19,23 @@ from chekhov.ngram.table import damaged
 from chekhov.types import BOS, Arrays, Ids, LogProbs
 
 CODES = 256
-PADDING = 16  # bytes after the last record: 64 bits are read at once
-LONG = 1000  # tokens of one row that are worth cutting into pieces
-PIECES = 16  # so many
-COLUMNS = 5  # of the layout of a level: see `packed_kernels`
+EACH = 16  # nodes for which there is one sample, as in `packed_kernels`
+PADDING = 32  # bytes after the last record: some are read before it is known how many there are
+COLUMNS = 6  # of the layout of a level: see `packed_kernels`
 
 
 @dataclass(frozen=True)
 class PackedTable:
     """unigrams (V + 1, 3): log10 p, log10 back-off, where the n-grams of order 2 begin. records: of orders 2 ... N the
     word, the code of log10 p and of the back-off. ends, samples: the children of each, see
-    `packed_kernels.write_ends`. codebooks (N + 1, 2, 256): what the codes stand for. layout (N + 1, 5): how many there
-    are of each order, and where they begin."""
+    `packing_kernels.write_ends`. hints: where among many children a word stands, see `packing_kernels.fill_hints`.
+    codebooks (N + 1, 2, 256): what the codes stand for. layout (N + 1, 6): how many of each order, where they begin."""
 
     unigrams: NDArray[np.int32]
     records: NDArray[np.uint8]
     ends: NDArray[np.uint64]
     samples: NDArray[np.uint32]
+    hints: NDArray[np.int8]
     codebooks: NDArray[np.float32]
     layout: NDArray[np.int64]
 
@@ -51,7 +51,8 @@ class PackedTable:
             np.zeros((vocab_size + 1, 3), np.int32),
             np.zeros((int(bits) + 7) // 8 + PADDING, np.uint8),
             np.zeros(words + 1, np.uint64),
-            np.zeros(sum(-(-size // 64) for size in middle) + 1, np.uint32),
+            np.zeros(sum(-(-size // EACH) for size in middle) + 1, np.uint32),
+            np.zeros(sum(size // 2 for size in sizes[1:]) + 1, np.int8),
             np.zeros((order + 1, 2, CODES), np.float32),
             layout,
         )
@@ -77,13 +78,13 @@ class PackedTable:
         return self.layout[1:, 0].tolist()
 
     def set_records(self, n: int, words: NDArray[Any], probs: NDArray[Any], backoffs: NDArray[Any]) -> None:
-        from chekhov.ngram import packed_kernels as kernels
+        from chekhov.ngram import packing_kernels as kernels
 
         kernels.write_records(words, probs, backoffs, self.layout[n], self.word_bits, self.records)
 
     def set_children(self, n: int, counts: NDArray[np.int64]) -> None:
         """How many children the nodes of level n have, in their order."""
-        from chekhov.ngram import packed_kernels as kernels
+        from chekhov.ngram import packing_kernels as kernels
 
         if n == 1:
             self.unigrams[:, 2] = np.concatenate([[0], np.cumsum(counts)])
@@ -91,10 +92,16 @@ class PackedTable:
         words, marks = self.layout[n, 3], self.layout[n, 4]
         kernels.write_ends(counts, self.ends[words:], self.samples[marks:])
 
+    def set_hints(self, n: int, begins: NDArray[np.int64], words: NDArray[Any]) -> None:
+        """``words`` of level n, of which the children of each node of the level before begin at ``begins``."""
+        from chekhov.ngram import packing_kernels as kernels
+
+        kernels.fill_hints(begins, words, self.word_bits, self.hints[self.layout[n, 5] :])
+
     def kernel_arguments(self) -> tuple[Any, ...]:
         return (
-            self.unigrams, self.unigram_floats, self.records, self.ends, self.samples, self.codebooks, self.layout,
-            self.word_bits,
+            self.unigrams, self.unigram_floats, self.records, self.ends, self.samples, self.hints, self.codebooks,
+            self.layout, self.word_bits,
         )  # fmt: skip
 
 
@@ -105,17 +112,18 @@ def words_of(size: int, more: int) -> int:
 
 def layout_of(sizes: list[int], vocab_size: int) -> NDArray[np.int64]:
     layout = np.zeros((len(sizes) + 1, COLUMNS), np.int64)
-    word_bits, bit, word, sample = vocab_size.bit_length(), 0, 0, 0
+    word_bits, bit, word, sample, hint = vocab_size.bit_length(), 0, 0, 0, 0
     for n, size in enumerate(sizes, start=1):
         layout[n, 0] = size
         if n == 1:
             continue
         highest = n == len(sizes)
         width = word_bits + (8 if highest else 16)
-        layout[n, 1:] = bit, width, word, sample
+        layout[n, 1:] = bit, width, word, sample, hint
+        hint += size // 2
         bit = (bit + size * width + 7) // 8 * 8
         if not highest:
-            word, sample = word + words_of(size, sizes[n]), sample + -(-size // 64)
+            word, sample = word + words_of(size, sizes[n]), sample + -(-size // EACH)
     return layout
 
 
@@ -158,30 +166,13 @@ class PackedNGram:
         return rows
 
     def score(self, state: PackedState, ids: Ids) -> tuple[LogProbs, PackedState]:
-        words = as_words(ids, self.vocab_size)
-        if len(words) == 1 and words.shape[1] >= LONG:
-            return self._score_long(state, words)
-        return self._score_rows(state, words)
-
-    def _score_rows(self, state: PackedState, words: NDArray[np.int32]) -> tuple[LogProbs, PackedState]:
         from chekhov.ngram import packed_kernels as kernels
 
+        words = as_words(ids, self.vocab_size)
         after = PackedState(state.words.copy(), state.backoffs.copy(), state.lengths.copy())
         log10_probs = np.empty(words.shape, np.float32)
         kernels.score_rows(self.table.kernel_arguments(), *after, words, 1, log10_probs)
         return log10_probs * LN10, after
-
-    def _score_long(self, state: PackedState, words: NDArray[np.int32]) -> tuple[LogProbs, PackedState]:
-        """In pieces side by side: the state after order - 1 words does not depend on those before."""
-        N, T = self.order - 1, words.shape[1]
-        size = -(-T // PIECES)
-        begins = np.minimum(np.arange(PIECES) * size, T)
-        places = begins[:, None] - N + np.arange(N + size)
-        rows = words[0, np.clip(places, 0, T - 1)]
-        head, _ = self._score_rows(state, words[:, :size])
-        body, _ = self._score_rows(self._no_context(PIECES - 1), np.ascontiguousarray(rows[1:]))
-        _, after = self._score_rows(self._no_context(1), np.ascontiguousarray(words[:, T - N :]))
-        return np.concatenate([head[0], body[:, N:].reshape(-1)])[None, :T], after
 
     # What is stored.
 
@@ -198,14 +189,14 @@ class PackedNGram:
         table = self.table
         return {
             "unigrams": table.unigrams, "records": table.records, "ends": table.ends, "samples": table.samples,
-            "codebooks": table.codebooks, "layout": table.layout,
+            "hints": table.hints, "codebooks": table.codebooks, "layout": table.layout,
         }  # fmt: skip
 
     @classmethod
     def from_arrays(cls, sizes: dict[str, Any], arrays: Arrays) -> PackedNGram:
         """Raises `ModelError` for arrays whose shapes do not fit together; what is in them, the kernels bound."""
         order, V, smoothing = checked_sizes(sizes, least_order=2)
-        names = ("unigrams", "records", "ends", "samples", "codebooks", "layout")
+        names = ("unigrams", "records", "ends", "samples", "hints", "codebooks", "layout")
         if set(arrays) != set(names):
             raise damaged(f"{', '.join(names)} are expected")
         layout = arrays["layout"]

@@ -5,61 +5,71 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import count_ones, highest_one, inlined, kernel, lean, load_64, lowest_one, prefetch
-from chekhov.ngram.table_kernels import find, is_deeper, scrambled, shorter
-from chekhov.ngram.table_kernels import word_bits as bits_of_words
+from chekhov.ngram.table_kernels import NEAR, NOTHING, WINDOW, bucket, scrambled, unsigned
 from chekhov.types import BOS, EOS
 
-COUNT, RECORDS, WIDTH, ENDS, SAMPLES = range(5)  # columns of the layout of a level
-EACH = 64  # one sample for so many nodes
+COUNT, RECORDS, WIDTH, ENDS, SAMPLES, HINTS = range(6)  # columns of the layout of a level
+EACH = 16  # one sample for so many nodes
 CODE_BITS = 8
-NEAR = 8  # records that are looked at one by one where the first guess was not right
-SMALL = 6  # records that are looked through one by one
-LANES = 16  # rows that are read in turns
-ROW, PLACE, STAGE, LEVEL, LOW, HIGH, LOOK, LENGTH, NODE = range(9)  # where a lane stands
-START, SEARCH, SAMPLE, CHILDREN = range(4)  # what it does next
+NO_HINT = -(1 << 7)
+SLOTS = 32  # words, and words before them, that are looked up side by side
+LOWS, HIGHS, LOOKS, GUESSES, WORK_ROWS = range(4, 9)  # of room to work in, as in `table_kernels.score_batches`
+WORD, SHOWN, MATCHED, REACH, PLACE, SLOT_COLUMNS = range(6)
 
 
 @inlined
-def field(records, bit, shift, width):
-    """``width`` bits of the record that begins at ``bit``, from its bit ``shift`` on."""
-    place = bit + shift
-    return np.int64((load_64(records, place >> 3) >> np.uint64(place & 7)) & np.uint64((1 << width) - 1))
+def record(records, bit):
+    """64 bits from ``bit`` on, of which the first 57 are there: word, code of log10 p, code of the back-off."""
+    return load_64(records, bit >> 3) >> np.uint64(bit & 7)
 
 
-@lean
-def write_records(words, probs, backoffs, layout, word_bits, records):
-    """Pack the records of a level: word, code of log10 p, code of the back-off (none at the highest order)."""
-    width, last = layout[WIDTH], len(words)
-    for i in range(last):
-        bit = layout[RECORDS] + i * width
-        value = np.uint64(words[i]) | (np.uint64(probs[i]) << np.uint64(word_bits))
-        if len(backoffs) > 0:
-            value |= np.uint64(backoffs[i]) << np.uint64(word_bits + CODE_BITS)
-        value <<= np.uint64(bit & 7)
-        byte = bit >> 3
-        while value > 0:
-            records[byte] |= np.uint8(value & np.uint64(255))
-            value >>= np.uint64(8)
-            byte += 1
+@inlined
+def word_of(bits_read, word_bits):
+    return np.int64(bits_read & np.uint64((1 << word_bits) - 1))
 
 
-@lean
-def write_ends(child_counts, ends, samples):
-    """For each node as many zeros as it has children, then a one; samples[j]: where node 64 j begins."""
-    bit = 0
-    for i in range(len(child_counts)):
-        if i % EACH == 0:
-            samples[i // EACH] = bit
-        bit += child_counts[i]
-        ends[bit >> 6] |= np.uint64(1) << np.uint64(bit & 63)
-        bit += 1
+@inlined
+def code_of(bits_read, shift):
+    return (bits_read >> np.uint64(shift)) & np.uint64((1 << CODE_BITS) - 1)
 
 
 @inlined
 def children(ends, first, last, sample, node, most):
-    """(begin, end) of the children of a node, from the place ``sample`` of the node 64 j before it."""
+    """(begin, end) of the children of a node, from the place ``sample`` of the node 16 j before it."""
     skip = node & (EACH - 1)
-    begin = sample
+    k, shift = min(first + (sample >> 6), last - 1), np.uint64(sample & 63)
+    word = ends[unsigned(k)] >> shift
+    word |= (ends[unsigned(k + 1)] << np.uint64(1)) << (np.uint64(63) - shift)
+    begin, end = np.int64(sample), np.int64(sample)
+    if count_ones(word) > skip:  # as it is where none of the nodes since has many children
+        before = np.int64(0)
+        if skip > 0:
+            before = select(word, skip - 1) + 1
+        begin, end = begin + before, begin + before + lowest_one(word >> np.uint64(before))
+    else:
+        begin, end = children_far(ends, first, last, sample, skip)
+    low = min(max(begin - node, 0), most)
+    return low, min(max(end - node, low), most)
+
+
+@inlined
+def select(word, k):
+    """The place of the one of a uint64 before which there are k, without a branch (Jacobson 1989)."""
+    place, half = np.int64(0), 32
+    while half > 0:
+        ones = count_ones(word & ((np.uint64(1) << np.uint64(half)) - np.uint64(1)))
+        is_behind = ones <= k
+        k -= ones if is_behind else 0
+        place += half if is_behind else 0
+        word >>= np.uint64(half if is_behind else 0)
+        half >>= 1
+    return place
+
+
+@lean
+def children_far(ends, first, last, sample, skip):
+    """Where the bits of the children of a node begin and end, ``skip`` nodes after the one that begins at a sample."""
+    begin = np.int64(sample)
     k = min(first + (sample >> 6), last - 1)
     word = ends[k] & (np.uint64(0xFFFFFFFFFFFFFFFF) << np.uint64(sample & 63))
     ones = count_ones(word)
@@ -74,46 +84,51 @@ def children(ends, first, last, sample, node, most):
         begin = ((k - first) << 6) + lowest_one(word) + 1
         word &= word - np.uint64(1)
         skip -= 1
-    end = ((k - first) << 6) + lowest_one(word)
-    low = min(max(begin - node, 0), most)
-    return low, min(max(end - node, low), most)
+    return begin, ((k - first) << 6) + lowest_one(word)
 
 
 @inlined
-def first_look(low, high, place, bits):
-    """Where among the records low ... high a place most likely is."""
-    return low + ((place * (high - low)) >> bits)
+def unit(count):
+    """By which power of two hints among so many children are counted, so that one fits into 8 bits."""
+    return max(np.int64(highest_one(np.uint64(count))) - 11, 0) >> 1
 
 
 @inlined
-def narrow(records, at, width, word_bits, low, high, look, place):
-    """Look at a record and those near it: (low, high) that the search is now confined to, and where to look next."""
-    here = scrambled(field(records, at + look * width, 0, word_bits), word_bits)
-    if here < place:
-        last, look = min(high, look + NEAR), look + 1
-        while look < last:
-            here = scrambled(field(records, at + look * width, 0, word_bits), word_bits)
-            if here >= place:
-                return look, look + 1, look
-            look += 1
-        jump = (place - here) * (high - look) // ((np.int64(1) << word_bits) - here)
-        return look, high, min(look + jump, high - 1)
-    if here > place:
-        first, look = max(low, look - NEAR), look - 1
-        while look >= first:
-            here = scrambled(field(records, at + look * width, 0, word_bits), word_bits)
-            if here <= place:
-                return look, look + 1, look
-            look -= 1
-        jump = (here - place) * (look + 1 - low) // (here + 1)
-        return low, look + 1, max(look - jump, low)
-    return look, look + 1, look
+def hinted(low, high, guess, hint):
+    """Where among the children low ... high to look, if the hint says how far from ``guess``."""
+    return min(max(guess + (np.int64(hint) << unit(high - low)), low), high - 1) if hint != NO_HINT else low
 
 
 @inlined
-def first_children(unigrams, layout, word):
-    low = min(max(np.int64(unigrams[word, 2]), 0), layout[2, COUNT])
-    return low, min(max(np.int64(unigrams[word + 1, 2]), low), layout[2, COUNT])
+def find_child(records, at, width, word_bits, look, high, wanted):
+    """The record of the word ``wanted`` from ``look`` on, or -1; as `table_kernels.in_window`."""
+    end, found, last = look + WINDOW, np.int64(NOTHING), np.int64(0)
+    for i in range(WINDOW - 1, -1, -1):
+        here = word_of(record(records, at + (look + i) * width), word_bits)
+        last = here if i == WINDOW - 1 else last
+        found = look + i if here == wanted else found
+    found = found if found < high else np.int64(NOTHING)
+    place = scrambled(wanted, word_bits)
+    if (found < 0) & (end < high) & (scrambled(last, word_bits) < place):
+        return child_behind(records, at, width, word_bits, end, high, place)
+    return found
+
+
+@lean
+def child_behind(records, at, width, word_bits, low, high, place):
+    """The record of a place among low ... high, in their order, or -1."""
+    end, near = high, min(low + NEAR, high)
+    while low < near and scrambled(word_of(record(records, at + low * width), word_bits), word_bits) < place:
+        low += 1
+    if low == near:
+        while low < high:
+            middle = (low + high) >> 1
+            if scrambled(word_of(record(records, at + middle * width), word_bits), word_bits) < place:
+                low = middle + 1
+            else:
+                high = middle
+    is_there = low < end and scrambled(word_of(record(records, at + low * width), word_bits), word_bits) == place
+    return low if is_there else np.int64(NOTHING)
 
 
 @kernel
@@ -122,157 +137,114 @@ def score_rows(table, context, backoffs, lengths, ids, after_eos, log10_probs):
 
     The state of a row is the last words that the model knows, the latest first (context (B, N)), the back-offs of the
     last word, of the last two, ... (backoffs (B, N)), and how many (lengths (B,)); N = order - 1 >= 1. ``after_eos``:
-    1 if </s> is followed by <s>, 0 if by nothing. Sixteen rows are read in turns, one memory access at a time.
+    1 if </s> is followed by <s>, 0 if by nothing.
     """
-    unigrams, unigram_floats, records, ends, samples, codebooks, layout, word_bits = table
-    order = len(layout) - 1
-    N = order - 1
-    B, T = ids.shape
-    at = np.zeros((LANES, 9), np.int64)
-    p, found_backoffs = np.zeros(LANES, np.float32), np.zeros((LANES, N), np.float32)
-    next_row, running = 0, 0
-    for lane in range(LANES):
-        at[lane, ROW] = -1
-        if next_row < B and T > 0:
-            at[lane, ROW], at[lane, STAGE] = next_row, START
-            prefetch(unigrams, (np.int64(ids[next_row, 0]), 0))
-            next_row += 1
-            running += 1
-    while running > 0:
-        for lane in range(LANES):
-            row = at[lane, ROW]
-            if row < 0:
-                continue
-            word, stage, length = np.int64(ids[row, at[lane, PLACE]]), at[lane, STAGE], lengths[row]
-            level, done = at[lane, LEVEL], False
-            if stage == START:
-                p[lane], found_backoffs[lane, 0] = unigram_floats[word, 0], unigram_floats[word, 1]
-                at[lane, LENGTH] = 1
-                if length == 0:
-                    done = True
-                else:
-                    level = 2
-                    at[lane, LOW], at[lane, HIGH] = first_children(unigrams, layout, word)
-            elif stage == SAMPLE:
-                sample = layout[level, SAMPLES] + (at[lane, NODE] >> 6)
-                at[lane, LOOK] = samples[sample]
-                prefetch(ends, min(layout[level, ENDS] + (at[lane, LOOK] >> 6), len(ends) - 1))
-                at[lane, STAGE] = CHILDREN
-                continue
-            elif stage == CHILDREN:
-                last = layout[level + 1, ENDS] if level + 1 < order else len(ends)
-                most = layout[level + 1, COUNT]
-                at[lane, LOW], at[lane, HIGH] = children(
-                    ends, layout[level, ENDS], last, at[lane, LOOK], at[lane, NODE], most
-                )
-                level += 1
-            else:
-                low, high, look = at[lane, LOW], at[lane, HIGH], at[lane, LOOK]
-                first, width = layout[level, RECORDS], layout[level, WIDTH]
-                wanted = context[row, level - 2]
-                if high - low > SMALL:
-                    place = scrambled(wanted, word_bits)
-                    low, high, look = narrow(records, first, width, word_bits, low, high, look, place)
-                    at[lane, LOW], at[lane, HIGH], at[lane, LOOK] = low, high, look
-                    prefetch(records, (first + look * width) >> 3)
-                    continue
-                e = np.int64(-1)
-                for i in range(low, high):
-                    if field(records, first + i * width, 0, word_bits) == wanted:
-                        e = i
-                done = True
-                if e >= 0:
-                    bit = first + e * width
-                    p[lane] = codebooks[level, 0, field(records, bit, word_bits, CODE_BITS)]
-                    at[lane, LENGTH] = level
-                    if level < order:
-                        code = field(records, bit, word_bits + CODE_BITS, CODE_BITS)
-                        found_backoffs[lane, level - 1] = codebooks[level, 1, code]
-                        if level - 1 < length:
-                            done = False
-                            at[lane, NODE], at[lane, STAGE] = e, SAMPLE
-                            prefetch(samples, layout[level, SAMPLES] + (e >> 6))
-                            continue
-            if not done:  # a range of records to search: ask for the likeliest
-                at[lane, LEVEL] = level
-                low, high = at[lane, LOW], at[lane, HIGH]
-                wanted = context[row, level - 2]
-                look = first_look(low, high, scrambled(wanted, word_bits), word_bits) if high - low > SMALL else low
-                at[lane, LOOK], at[lane, STAGE] = look, SEARCH
-                prefetch(records, (layout[level, RECORDS] + look * layout[level, WIDTH]) >> 3)
-                continue
-            known = at[lane, LENGTH]
-            total = p[lane]
-            for k in range(known - 1, length):
-                total += backoffs[row, k]
-            log10_probs[row, at[lane, PLACE]] = total
-            if word == EOS:
-                lengths[row] = after_eos
-                context[row, 0], backoffs[row, 0] = BOS, unigram_floats[BOS, 1]
-            else:
-                known = min(known, N)
-                for k in range(known - 1, 0, -1):
-                    context[row, k] = context[row, k - 1]
-                context[row, 0] = word
-                for k in range(known):
-                    backoffs[row, k] = found_backoffs[lane, k]
-                lengths[row] = known
-            at[lane, STAGE] = START
-            at[lane, PLACE] += 1
-            if at[lane, PLACE] == T:
-                at[lane, ROW], at[lane, PLACE] = -1, 0
-                running -= 1
-                if next_row < B:
-                    at[lane, ROW] = next_row
-                    next_row += 1
-                    running += 1
-            if at[lane, ROW] >= 0:
-                prefetch(unigrams, (np.int64(ids[at[lane, ROW], at[lane, PLACE]]), 0))
-
-
-@kernel
-def read_backwards(nodes, entries, hints, starts, first_words, suffixes):
-    """Of each n-gram of a table: its first word, and the entry of the n-gram without it, -1 if there is none."""
-    bits = bits_of_words(nodes)
-    first = np.zeros(len(nodes), np.int32)  # the first word of each context
-    for depth in range(len(starts) - 1):
-        for node in range(starts[depth], starts[depth + 1]):
-            suffix = shorter(nodes, node)
-            whole = depth <= 1 or starts[depth - 1] <= suffix < starts[depth]
-            for e in range(nodes[node, 0], nodes[node + 1, 0]):
-                word = entries[e, 0]
-                first_words[e] = word if depth == 0 else first[node]
-                suffixes[e] = -1
-                if depth > 0 and whole:
-                    suffixes[e] = find(nodes, entries, hints, suffix, word, bits)
-                child = 1 + word if depth == 0 else entries[e, 2]
-                if is_deeper(child, depth, starts):
-                    first[child] = first_words[e]
+    (B, T), N = ids.shape, context.shape[1]
+    size = max(SLOTS, 2 * N)
+    slots, spent = np.zeros((size, SLOT_COLUMNS), np.int64), np.zeros((size, N), np.float32)
+    work, ends, p = np.zeros((WORK_ROWS, size + 1), np.int64), np.zeros((size, 2), np.int64), np.zeros(size, np.float32)
+    row, t = 0, 0
+    while row < B:
+        n, pieces = 0, 0
+        while row < B and n + N < size:
+            for k in range(N):
+                slots[n + k, SHOWN], slots[n + k, REACH], slots[n + k, PLACE] = context[row, N - 1 - k], 0, -1
+                spent[n + N - 1, k] = backoffs[row, k]
+            n += N
+            slots[n - 1, REACH] = lengths[row]
+            take = min(T - t, size - n)
+            for i in range(take):
+                word = np.int64(ids[row, t + i])
+                slots[n + i, WORD], slots[n + i, PLACE] = word, row * T + t + i
+                prefetch(table[0], (word, 0))
+            n, t = n + take, t + take
+            ends[pieces, 0], ends[pieces, 1] = row, n - 1
+            pieces += 1
+            if t < T:
+                break
+            row, t = row + 1, 0
+        score_slots(table, n, slots, spent, p, after_eos, work, log10_probs)
+        for piece in range(pieces):
+            own, last = ends[piece, 0], ends[piece, 1]
+            lengths[own] = slots[last, REACH]
+            for k in range(lengths[own]):
+                context[own, k], backoffs[own, k] = slots[last - k, SHOWN], spent[last, k]
 
 
 @lean
-def gather_backoffs(nodes, node_floats, entries, starts, log10_backoffs):
-    """The back-off of each n-gram as a context, 0 where it is none."""
-    for depth in range(len(starts) - 2):
-        for node in range(starts[depth], starts[depth + 1]):
-            for e in range(nodes[node, 0], nodes[node + 1, 0]):
-                child = 1 + entries[e, 0] if depth == 0 else entries[e, 2]
-                if is_deeper(child, depth, starts):
-                    log10_backoffs[e] = node_floats[child, 1]
+def score_slots(table, n, slots, spent, p, after_eos, work, log10_probs):
+    """log10 p of the words of n slots, each after those before it, level by level: no word waits for memory alone.
 
-
-@lean
-def find_entries(nodes, entries, hints, starts, grams, found):
-    """The entry of each n-gram (count, n), -1 for those that are not there."""
-    bits, n = bits_of_words(nodes), grams.shape[1]
-    for i in range(len(grams)):
-        node, e = np.int64(0), np.int64(-1)
-        for k in range(n):
-            e = find(nodes, entries, hints, node, grams[i, k], bits)
-            if e < 0 or k == n - 1:
-                break
-            node = np.int64(1 + grams[i, k] if k == 0 else entries[e, 2])
-            if not is_deeper(node, k, starts):
-                e = np.int64(-1)
-                break
-        found[i] = e
+    slots: the word; what it is to the next one (<s> after </s>); how many words of the n-gram that was found; how many
+    of them are context for the next; its place in log10_probs, or -1 where it is context alone. spent: its back-offs.
+    """
+    unigrams, unigram_floats, records, ends, samples, hints, codebooks, layout, word_bits = table
+    order, flat, here, there, m = len(layout) - 1, log10_probs.reshape(-1), 0, 2, np.int64(0)
+    for s in range(n):
+        if slots[s, PLACE] < 0:
+            continue
+        word = unsigned(slots[s, WORD])
+        is_end = slots[s, WORD] == EOS
+        shown = unsigned(BOS) if is_end else word
+        p[s], spent[s, 0] = unigram_floats[word, 0], unigram_floats[shown, 1]
+        slots[s, SHOWN], slots[s, MATCHED], slots[s, REACH] = shown, 1, after_eos if is_end else 1
+        work[here, m], work[here + 1, m] = s, slots[s, WORD]
+        m += slots[s - 1, REACH] > 0
+    for level in range(2, order + 1):
+        at, width, most = layout[level, RECORDS], layout[level, WIDTH], layout[level, COUNT]
+        hints_at, deeper = layout[level, HINTS], np.int64(0)
+        if level == 2:
+            for i in range(m):
+                word = unsigned(work[here + 1, i])
+                low = min(max(np.int64(unigrams[word, 2]), 0), most)
+                work[LOWS, i] = low
+                work[HIGHS, i] = min(max(np.int64(unigrams[word + unsigned(1), 2]), low), most)
+        else:
+            first = layout[level - 1, ENDS]
+            last = layout[level, ENDS] if level < order else len(ends) - 1
+            for i in range(m):
+                sample = np.int64(samples[unsigned(layout[level - 1, SAMPLES] + work[here + 1, i] // EACH)])
+                prefetch(ends, min(first + (sample >> 6), len(ends) - 1))
+                work[LOOKS, i] = sample
+            for i in range(m):
+                work[LOWS, i], work[HIGHS, i] = children(
+                    ends, first, last, work[LOOKS, i], work[here + 1, i], most
+                )  # fmt: skip
+        for i in range(m):
+            low, high = work[LOWS, i], work[HIGHS, i]
+            wanted = slots[unsigned(work[here, i] - level + 1), SHOWN]
+            number, guess = bucket(low, high, scrambled(wanted, word_bits), word_bits)
+            number = hints_at + (number if high - low > WINDOW else 0)
+            prefetch(hints, number)
+            work[LOOKS, i], work[GUESSES, i] = number, guess
+        for i in range(m):
+            low, high = work[LOWS, i], work[HIGHS, i]
+            look = hinted(low, high, work[GUESSES, i], hints[unsigned(work[LOOKS, i])])
+            look = look if high - low > WINDOW else low
+            prefetch(records, (at + look * width) >> 3)
+            work[LOOKS, i] = look
+        for i in range(m):
+            s = work[here, i]
+            wanted = slots[unsigned(s - level + 1), SHOWN]
+            e = find_child(records, at, width, word_bits, work[LOOKS, i], work[HIGHS, i], wanted)
+            is_there = e >= 0
+            e = e if is_there else 0
+            found = record(records, at + e * width)
+            p[s] = codebooks[level, 0, code_of(found, word_bits)] if is_there else p[s]
+            slots[s, MATCHED] = level if is_there else slots[s, MATCHED]
+            goes_on = False
+            if level < order:
+                spent[s, level - 1] = codebooks[level, 1, code_of(found, word_bits + CODE_BITS)]
+                slots[s, REACH] = level if is_there & (slots[s, WORD] != EOS) else slots[s, REACH]
+                goes_on = is_there & (slots[s - 1, REACH] >= level)
+                prefetch(samples, layout[level, SAMPLES] + e // EACH)
+            work[there, deeper], work[there + 1, deeper] = s, e
+            deeper += goes_on
+        here, there, m = there, here, deeper
+    for s in range(n):
+        if slots[s, PLACE] < 0:
+            continue
+        total, matched, reach = p[s], slots[s, MATCHED], slots[s - 1, REACH]
+        for k in range(order - 1):
+            total += spent[s - 1, k] if (k + 1 >= matched) & (k < reach) else np.float32(0.0)
+        flat[slots[s, PLACE]] = total

@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 
 def pack(table: Table) -> PackedTable:
     """A table of order 2 or more, with 8 bits for each log10 p and each back-off."""
-    from chekhov.ngram import packed_kernels as kernels
+    from chekhov.ngram import packing_kernels as kernels
 
     V, N = table.vocab_size, table.order
     first_words, suffixes = np.empty(len(table.entries), np.int32), np.empty(len(table.entries), np.int64)
@@ -35,7 +35,9 @@ def pack(table: Table) -> PackedTable:
         parents = ranks[np.concatenate([parents, parents_of(added[n], table, added)])]
         by_place = np.argsort(scrambled(words, V), kind="stable")
         order = by_place[np.argsort(parents[by_place], kind="stable")]
-        packed.set_children(n - 1, np.bincount(parents, minlength=len(ranks)))
+        children = np.bincount(parents, minlength=len(ranks))
+        packed.set_children(n - 1, children)
+        packed.set_hints(n, np.concatenate([[0], np.cumsum(children)]), words[order])
         log10_probs = np.concatenate([table.log10_probs[rows], backed_off(added[n], table)])
         probs, packed.codebooks[n, 0] = quantise(log10_probs[order])
         backoffs = np.zeros(0, np.int64)
@@ -67,7 +69,7 @@ def missing_suffixes(table: Table, suffixes: Ints) -> list[Grams]:
 
 def entries_of(grams: Grams, table: Table) -> Ints:
     """The entry of each n-gram (count, n), or -1."""
-    from chekhov.ngram import packed_kernels as kernels
+    from chekhov.ngram import packing_kernels as kernels
 
     found = np.empty(len(grams), np.int64)
     kernels.find_entries(table.nodes, table.entries, table.hints, table.starts, np.ascontiguousarray(grams), found)
