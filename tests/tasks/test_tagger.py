@@ -144,6 +144,42 @@ def test_few_sentences_have_other_defaults() -> None:
     assert Tagger(time=2.0)._plan(12).epochs is None
 
 
+def by_the_gate() -> tuple[list[list[str]], list[list[str]]]:
+    """What the training part knows nothing of."""
+    words = [["у", name, "ворота"] for name in NAMES * 3]
+    return words, [["O", "B-LOC", "I-LOC"]] * len(words)
+
+
+@pytest.mark.parametrize("nets", [1, 2])
+def test_the_validation_part_is_learnt_in_the_end(nets: int) -> None:
+    measured: list[float] = []
+    tagger = Tagger(**{**SMALL, "nets": nets, "epochs": 30}, refit=True)
+    tagger.fit(*corpus(), valid=by_the_gate(), measure=lambda: measured.append(tagger.score(*by_the_gate())))
+    [before] = measured
+    assert before < tagger.score(*by_the_gate()) == 1.0
+    assert tagger.score(*corpus()) == 1.0
+    plain = Tagger(**{**SMALL, "nets": nets, "epochs": 30}).fit(*corpus(), valid=by_the_gate())
+    assert plain.score(*by_the_gate()) == before  # the run before it is the same
+    assert "learnt_too" in tagger.training
+    assert "learnt_too" not in plain.training
+    assert tagger.training["steps"] > plain.training["steps"]
+
+
+def test_the_part_that_was_taken_from_training_is_learnt_unless_one_says_no() -> None:
+    assert "learnt_too" in Tagger(**SMALL, epochs=5).fit(*corpus()).training
+    assert "learnt_too" not in Tagger(**SMALL, epochs=5, refit=False).fit(*corpus()).training
+    few = tuple(part[:10] for part in corpus())  # of so few, all have been both parts from the start
+    assert "learnt_too" not in Tagger(**SMALL, epochs=2).fit(*few).training
+
+
+def test_validation_sentences_with_tags_that_training_has_not_are_left_out() -> None:
+    words, tags = by_the_gate()
+    more = [["у", "реки"]], [["O", "B-RIVER"]]
+    tagger = Tagger(**SMALL, epochs=30, refit=True).fit(*corpus(), valid=(words + more[0], tags + more[1]))
+    assert tagger.predict(words) == tags
+    assert "B-RIVER" not in tagger.labels_[0]
+
+
 @pytest.mark.parametrize(
     ("words", "tags", "code"),
     [([["a"]], [[]], "003"), ([["a"]], [], "003"), ([], [], "004"), ([[]], [[]], "004"), (["ab"], [["O", "O"]], "003")],
@@ -185,6 +221,19 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert call("evaluate", out, "--text", str(data))[0] == call("info", out)[0] == call("verify", out)[0] == 0
     refused("train", "tagger", str(data), "-o", out, *FLAGS, code=1, says="E-SAVE-002")
     refused("generate", out, code=1, says="E-MODEL-024")
+
+
+def test_who_measures_on_what_was_learnt_is_told(tmp_path: Path) -> None:
+    train, valid = bio(tmp_path / "train.bio"), bio(tmp_path / "valid.bio", 8)
+    for name, more in (("m", ["--refit"]), ("plain", [])):
+        code, _, err = call(
+            "train", "tagger", str(train), "-o", str(tmp_path / name), "--valid", str(valid), *FLAGS, *more
+        )
+        assert code == 0, err
+    for model, text, is_told in (("m", valid, True), ("m", train, False), ("plain", valid, False)):
+        code, _, err = call("evaluate", str(tmp_path / model), "--text", str(text))
+        assert code == 0
+        assert ("no measure of it" in err) == is_told
 
 
 def test_confidence_of_tags_that_are_no_well_formed_spans() -> None:

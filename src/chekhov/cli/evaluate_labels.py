@@ -47,9 +47,12 @@ def tagger_records(folder: str, text: str, given: dict[str, Any]) -> tuple[list[
     from chekhov.tasks.label_training import evaluate_tagger
     from chekhov.tasks.labelled_files import read_tagged
     from chekhov.tasks.tagger import Tagger
+    from chekhov.tasks.tagger_learning import digest_of
 
     tagger = Tagger.load(folder)
     read = read_tagged(text, **given)
+    if tagger.training.get("learnt_too") == digest_of(read.sentences):
+        given["note"](f"{folder} has learnt these sentences in the end (--refit): they are no measure of it")
     right = read.columns(tagger.columns)
     for name, own, truth in zip(tagger.columns, tagger.labels_, right):
         say_if_none_is_known(folder, name, own, (tag for tags in truth for tag in tags))

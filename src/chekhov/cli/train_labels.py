@@ -56,6 +56,10 @@ def tagger(
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
     weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.01,
     patience: Annotated[int, typer.Option(help="Stop after so many validations that were no better; 0: never.")] = 0,
+    refit: Annotated[
+        bool | None,
+        typer.Option(help="Learn the validation part in the end, too. [only where --valid is not given]"),
+    ] = None,
     threads: Annotated[int, typer.Option(help="Of PyTorch.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in DIR, to the same bits.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model that the folder holds.")] = False,

@@ -81,13 +81,11 @@ def train_tagger(
             resume=resume,
             training={key: value for key, value in training.items() if value},
             watch=watcher,
+            measure=lambda: tagger.training.update(valid=short(evaluate_tagger(tagger, *tagger.validation))),
         )
         watcher.say(curve_line(folder))
-        measured = {"valid": tagger.validation}
         if tested is not None:
-            measured["test"] = tested.sentences, tested.columns(names)
-        for key, (sentences, right) in measured.items():
-            tagger.training[key] = short(evaluate_tagger(tagger, sentences, right))
+            tagger.training["test"] = short(evaluate_tagger(tagger, tested.sentences, tested.columns(names)))
         tagger.save(folder)
     return tagger
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 import chekhov
 from chekhov.errors import COPY_AGAIN, ModelError, TrainingError, UsageError
-from chekhov.evaluation.calibration import best_temperature
 from chekhov.files import digest
 from chekhov.labels.features import sorted_batches
 from chekhov.labels.spans import SCHEMES, Span, TaggedSpan, are_spans, convert, spans_of
@@ -22,16 +21,15 @@ from chekhov.tasks.estimator import Estimator
 from chekhov.tasks.label_card import label_card
 from chekhov.tasks.label_values import columns_of, kept_aside
 from chekhov.tasks.linear_partner import LinearPartner
+from chekhov.tasks.tagger_learning import Tags, as_targets, calibrate, cut, learn_all
 from chekhov.tasks.text_model import require_torch
 from chekhov.tasks.word_inputs import WordInputs
 
 MAX_TOKENS = 16_384  # of a batch, its padding too
-LONGEST = 512  # words: training cuts longer sentences
 FEW = 5_000  # sentences: of fewer, what a word is made of tells more than the word, and more passes are worth it
 DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10}
 DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "nets": 3, "epochs": 20}
 MODELS = ("auto", "net")
-Tags = Sequence[Sequence[str]]
 
 
 class Tagger(Estimator):
@@ -43,7 +41,8 @@ class Tagger(Estimator):
     ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. ``adversarial``:
     the share of `adversarial_loss`; 0 trains faster. Sizes in units, ``lr`` the peak rate of AdamW.
     ``features``, ``dropout``, ``nets`` and ``epochs`` that are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where
-    there are fewer than 5,000 sentences.
+    there are fewer than 5,000 sentences. ``refit``: learn the validation part in the end, too; None: where it was taken
+    from the training part, and was not given for that alone.
     After `fit`: ``net``, ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
     """
 
@@ -80,6 +79,7 @@ class Tagger(Estimator):
         lr: float = 3e-3,
         weight_decay: float = 0.01,
         patience: int = 0,
+        refit: bool | None = None,
         seed: int = 0,
     ):
         self.columns, self.model, self.head, self.scheme = columns, model, head, scheme
@@ -89,6 +89,7 @@ class Tagger(Estimator):
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
         self.weight_decay, self.patience, self.seed, self.adversarial = weight_decay, patience, seed, adversarial
+        self.refit = refit
 
     def fit(
         self,
@@ -100,12 +101,14 @@ class Tagger(Estimator):
         resume: bool = False,
         training: dict[str, Any] | None = None,
         watch: Callable[[dict[str, Any]], None] = lambda record: None,
+        measure: Callable[[], None] = lambda: None,
     ) -> Self:
         """Train on sentences of words; ``tags`` are tags of each, or of each column in its order where there are more.
 
         ``valid``: sentences and tags that choose the best weights; else a tenth of the sentences, drawn from the seed.
         ``out``: the folder that holds the best at every moment, and the run's checkpoint. Raises UsageError
-        E-LABEL-003 (tags and words that do not match), TrainingError E-LABEL-004 (nothing to train on).
+        ``measure`` is called when all is chosen, before ``refit``. E-LABEL-003 (tags and words that do not match),
+        TrainingError E-LABEL-004 (nothing to train on).
         """
         require_torch()
         import torch
@@ -113,20 +116,19 @@ class Tagger(Estimator):
         from chekhov.recurrent.tagger_net import TaggerNet
         from chekhov.training.labelled import train_labels
 
-        columns = columns_of(self.columns, sentences, tags)
+        given = columns_of(self.columns, sentences, tags)
         kept = [place for place, sentence in enumerate(sentences) if len(sentence)]
         if not kept:
             raise TrainingError("E-LABEL-004", "there is no sentence to train on", mend="give some")
-        train, held = (kept, kept) if valid is not None else kept_aside(kept, self.seed)
-        valid_words, valid_tags = ([sentences[i] for i in held], [[c[i] for i in held] for c in columns])
+        train, held = (kept, []) if valid is not None else kept_aside(kept, self.seed)
+        valid_words, valid_tags = ([sentences[i] for i in held], [[c[i] for i in held] for c in given])
         if valid is not None:
             valid_words, valid_tags = list(valid[0]), columns_of(self.columns, *valid)
         self.validation = valid_words, valid_tags
-        pieces = [(i, start) for i in train for start in range(0, len(sentences[i]), LONGEST)]
-        chains = [self._is_chain(column) for column in columns]
-        columns = [[convert(t, "bioes") for t in c] if s and are_spans(c) else c for c, s in zip(columns, chains)]
+        chains = [self._is_chain(column) for column in given]
+        columns = [[convert(t, "bioes") for t in c] if s and are_spans(c) else c for c, s in zip(given, chains)]
         labels = [sorted({tag for i in train for tag in column[i]}) for column in columns]
-        texts = [sentences[i][start : start + LONGEST] for i, start in pieces]
+        texts, tags_of_texts = cut(sentences, columns, train)
         torch.manual_seed(self.seed)
         chosen = self._settings_for(len(train))
         self.inputs = WordInputs.begin(chosen["features"], self.vectors, self.vector_limit)
@@ -136,13 +138,7 @@ class Tagger(Estimator):
         self.inputs.attach(net)
         self.training["kernels"] = net.kernels
         numbered = self.inputs.number(texts)
-        ids = [{label: k for k, label in enumerate(known)} for known in labels]
-        targets = np.array(
-            [
-                [k[tag] for i, start in pieces for tag in c[i][start : start + LONGEST]] + [-1]
-                for k, c in zip(ids, columns)
-            ]
-        )
+        targets = as_targets(tags_of_texts, labels)
         self.net, self.partner = net, None
         if self.model == "auto" and self.inputs.affixes_at is not None:
             counts = [len(known) for known in labels]
@@ -167,7 +163,14 @@ class Tagger(Estimator):
         self.training |= {"cpu_seconds": round(progress.cpu_seconds, 3), "stopped_by": report.stopped_by}
         if self.partner is not None:
             self.partner.choose(lambda: self._error(valid_words, valid_tags))
-        self._calibrate(valid_words, valid_tags)
+        calibrate(self, valid_words, valid_tags)
+        measure()
+        refit = self.refit if self.refit is not None else valid is None
+        if refit and report.stopped_by not in ("SIGINT", "SIGTERM") and held is not train:
+            given = [
+                [c[i] for i in train] + own for c, own in zip(columns_of(self.columns, sentences, tags), valid_tags)
+            ]
+            learn_all(self, [sentences[i] for i in train] + valid_words, given, watch)
         if out is not None:
             self.save(out)
         return self
@@ -372,29 +375,6 @@ class Tagger(Estimator):
                 pairs = [(a, b) for g, r in zip(guessed, right) for a, b in zip(g, r)]
                 errors.append(1 - sum(a == b for a, b in pairs) / max(1, len(pairs)))
         return float(np.mean(errors))
-
-    def _calibrate(self, sentences: Sequence[Sequence[str]], columns: Sequence[Tags]) -> None:
-        """One temperature for each column, by the likelihood of the validation part."""
-        for column, right in enumerate(columns):
-            ids = {label: k for k, label in enumerate(self.labels_[column])}
-            tags = [convert(t, "bioes") for t in right] if self.net.spans[column] else right
-            head = self.net.heads[column]
-            batches = []
-            for rows, lengths, scores in self._scores(sentences):
-                wanted = np.full(scores[column].shape[:2], -1)
-                for b, row in enumerate(rows):
-                    wanted[b, : lengths[b]] = [ids.get(tag, -1) for tag in tags[row]]
-                batches.append((scores[column], lengths, wanted))
-
-            def loss(temperature: float, head: Any = head, batches: Any = batches) -> float:
-                total = 0.0
-                for scores, lengths, wanted in batches:
-                    b, t = np.nonzero(wanted >= 0)
-                    chances = head.marginals(scores, lengths, temperature)[b, t, wanted[b, t]]
-                    total -= float(np.log(np.maximum(chances, 1e-12)).sum())
-                return total
-
-            self.net.temperatures[column] = best_temperature(loss) if batches else 1.0
 
 
 __all__ = ["Span", "TaggedSpan", "Tagger"]
