@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 import chekhov
 from chekhov.ngram import model as module
-from chekhov.ngram.model import NGramState, train_ngram
+from chekhov.ngram.model import NGram, NGramState, train_ngram
 from chekhov.types import EOS
 
 
@@ -48,3 +49,19 @@ def test_next_tokens_of_any_model(kind: str, tmp_path: Path) -> None:
     (first, log_p), (second, _), *_ = model.next_tokens("ружьё", 5)
     assert (first, second) == ("висит", "стреляет")
     assert np.exp(log_p) == pytest.approx(2 / 3, abs=0.05)
+
+
+@pytest.mark.parametrize("begin", [-5, -(1 << 30), 1 << 30])
+def test_a_node_that_begins_outside_the_table_is_kept_inside(begin: int) -> None:
+    """A large table is taken without a look at its numbers."""
+    model = train_ngram(np.tile([3, 4, 5, 6, 7, 8, 3, 5, EOS], 3), order=2, vocab_size=9)
+    nodes = model.table.nodes.copy()
+    nodes[4, 0] = begin  # of the words after 3
+    damaged = NGram(dataclasses.replace(model.table, nodes=nodes))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MANY", 1)
+        first = damaged._sorted_from(4)
+        expected = min(max(begin, 0), nodes[5, 0])
+        assert sorted(damaged._falling[max(first, 0) :].tolist()) == list(range(expected, nodes[5, 0]))
+        words, _ = damaged.top(4, 5)
+    assert ((words >= 0) & (words < 9)).all()
