@@ -106,8 +106,8 @@ class Tagger(Estimator):
         """Train on sentences of words; ``tags`` are tags of each, or of each column in its order where there are more.
 
         ``valid``: sentences and tags that choose the best weights; else a tenth of the sentences, drawn from the seed.
-        ``out``: the folder that holds the best at every moment, and the run's checkpoint. Raises UsageError
-        ``measure`` is called when all is chosen, before ``refit``. E-LABEL-003 (tags and words that do not match),
+        ``out``: the folder that holds the best at every moment, and the run's checkpoint. ``measure`` is called when
+        all is chosen, before ``refit``. Raises UsageError E-LABEL-003 (tags and words that do not match),
         TrainingError E-LABEL-004 (nothing to train on).
         """
         require_torch()
@@ -167,10 +167,12 @@ class Tagger(Estimator):
         measure()
         refit = self.refit if self.refit is not None else valid is None
         if refit and report.stopped_by not in ("SIGINT", "SIGTERM") and held is not train:
-            given = [
-                [c[i] for i in train] + own for c, own in zip(columns_of(self.columns, sentences, tags), valid_tags)
+            if out is not None:
+                self.save(out)
+            both = [
+                [own[i] for i in train] + more for own, more in zip([sentences, *given], [valid_words, *valid_tags])
             ]
-            learn_all(self, [sentences[i] for i in train] + valid_words, given, watch)
+            learn_all(self, both[0], both[1:], watch)
         if out is not None:
             self.save(out)
         return self
