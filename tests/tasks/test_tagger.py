@@ -153,9 +153,18 @@ def by_the_gate() -> tuple[list[list[str]], list[list[str]]]:
 @pytest.mark.parametrize("nets", [1, 2])
 def test_the_validation_part_is_learnt_in_the_end(nets: int) -> None:
     measured: list[float] = []
+    seen: list[Any] = []
     tagger = Tagger(**{**SMALL, "nets": nets, "epochs": 30}, refit=True)
-    tagger.fit(*corpus(), valid=by_the_gate(), measure=lambda: measured.append(tagger.score(*by_the_gate())))
+
+    def measure() -> None:
+        measured.append(tagger.score(*by_the_gate()))
+        assert any(record["valid_loss"] is not None for record in seen)
+        seen.clear()
+
+    tagger.fit(*corpus(), valid=by_the_gate(), measure=measure, watch=seen.append)
     [before] = measured
+    assert seen
+    assert all(record["valid_loss"] is None for record in seen)  # there is none any more
     assert before < tagger.score(*by_the_gate()) == 1.0
     assert tagger.score(*corpus()) == 1.0
     plain = Tagger(**{**SMALL, "nets": nets, "epochs": 30}).fit(*corpus(), valid=by_the_gate())

@@ -25,7 +25,8 @@ def label_card(kind: str, parameter_count: int, training: dict[str, Any]) -> str
     ]
     for part in ("valid", "test"):
         if figures := training.get(part):
-            lines += ["", f"## Figures on the {part} part", "", "| measure | value |", "|---|---|"]
+            learnt = ", before it was learnt" if part == "valid" and "learnt_too" in training else ""
+            lines += ["", f"## Figures on the {part} part{learnt}", "", "| measure | value |", "|---|---|"]
             lines += [f"| {n} | {shown_as(value)} |" for n, value in figures.items() if isinstance(value, (int, float))]
     return "\n".join([*lines, "", f"Use it: `chekhov {VERBS[kind]} FOLDER FILE`.", ""])
 

@@ -84,6 +84,8 @@ def train_tagger(
             measure=lambda: tagger.training.update(valid=short(evaluate_tagger(tagger, *tagger.validation))),
         )
         watcher.say(curve_line(folder))
+        if "learnt_too" in tagger.training:
+            watcher.say("the validation part was measured, then learnt, too (not with --no-refit)")
         if tested is not None:
             tagger.training["test"] = short(evaluate_tagger(tagger, tested.sentences, tested.columns(names)))
         tagger.save(folder)

@@ -89,7 +89,7 @@ def learn_all(tagger: Tagger, sentences: Sentences, columns: Sequence[Tags], wat
         folder=None,
         resume=False,
         keep_best=lambda progress: None,
-        watch=watch,
+        watch=lambda record: watch({**record, "valid_loss": None, "best": False}),
     )
     if report.stopped_by:  # what the first run has chosen is whole
         net.load_state_dict(before)
