@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from calling import OWN_PEAK
 
 import chekhov
 from chekhov.errors import ModelError, UsageError
@@ -159,13 +160,11 @@ def test_curves_on_the_terminal_in_a_picture_and_in_tensorboard(source: Path, tm
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_the_estimate_of_memory_is_near_the_truth() -> None:
-    """Peak resident memory of three real steps, in a process of its own, against the estimate. Not that of getrusage,
-    which begins with what the process had taken that started this one."""
+    """Peak resident memory of three real steps, in a process of its own, against the estimate."""
     import subprocess
 
     program = (
-        "import re, torch\n"
-        "from pathlib import Path\n"
+        "import torch\n"
         "from chekhov.recurrent.language_model import RecurrentLM\n"
         "from chekhov.training.memory import estimate_bytes\n"
         "torch.set_num_threads(1)\n"
@@ -177,10 +176,9 @@ def test_the_estimate_of_memory_is_near_the_truth() -> None:
         "    loss = torch.nn.functional.cross_entropy(model.head(features).flatten(0, 1), ids.flatten())\n"
         "    optimiser.zero_grad(); loss.backward(); optimiser.step()\n"
         "sizes = model.sizes()\n"
-        "peak = re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1]\n"
-        "print(int(peak) * 1024,\n"
+        "print(int(own_peak() * 2**20),\n"
         "      estimate_bytes('lstm', model.parameter_count, 20000, sizes, 16 * 64))\n"
     )
-    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run([sys.executable, "-c", OWN_PEAK + program], capture_output=True, text=True, check=True).stdout
     peak, estimate = map(int, out.split())
     assert np.log(estimate / peak) == pytest.approx(0, abs=np.log(1.5))
