@@ -198,7 +198,7 @@ class PackedNGram:
         order, V, smoothing = checked_sizes(sizes, least_order=2)
         names = ("unigrams", "records", "ends", "samples", "hints", "codebooks", "layout")
         if set(arrays) != set(names):
-            raise damaged(f"{', '.join(names)} are expected")
+            raise damaged(f"{', '.join(names)} are expected; or it is of an earlier version: quantise again")
         layout = arrays["layout"]
         if layout.dtype != np.int64 or layout.shape != (order + 1, COLUMNS) or (layout[1:, 0] < 0).any():
             raise damaged("the layout is no layout")
