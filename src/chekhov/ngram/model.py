@@ -130,7 +130,7 @@ class NGram:
         """Where in ``_falling`` the entries of a node stand by falling p; -1 if they are few."""
         if node in self._firsts:
             return self._firsts[node]
-        begin, end = np.clip(self.table.nodes[node : node + 2, 0], 0, len(self.table.entries)).tolist()
+        begin, end = (min(max(e, 0), len(self.table.entries)) for e in self.table.nodes[node : node + 2, 0].tolist())
         if end - begin < MANY:
             return -1
         p = self.table.log10_probs[begin:end]
