@@ -92,7 +92,7 @@ def commands_page() -> str:
     """docs/commands.md from the command line itself: every verb, argument and flag, with its default."""
     from typer.main import get_command
 
-    from chekhov.cli.main import app
+    from chekhov.cli.main import parser
 
     lines = [
         "# Commands",
@@ -104,7 +104,7 @@ def commands_page() -> str:
         "`chekhov.train` and `TextModel.generate`, with the same names and defaults; only",
         "`--from` is `start_from` there.",
     ]
-    return "\n".join([*lines, *described(get_command(app), "chekhov"), ""])
+    return "\n".join([*lines, *described(get_command(parser([])), "chekhov"), ""])
 
 
 def described(command: Any, path: str) -> list[str]:

@@ -109,6 +109,11 @@ def test_help_imports_nothing_heavy() -> None:
         assert not {"numpy", "torch", "numba", "matplotlib", "starlette"} & modules_after(*arguments)
 
 
+def test_a_verb_does_not_wait_for_the_others() -> None:
+    assert "chekhov.cli.train" in modules_after("train", "--help")
+    assert not {"chekhov.cli.train", "chekhov.cli.doctor"} & modules_after("info", "--help")
+
+
 def test_counting_models_never_import_torch(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("Ружьё висело на стене.\nРужьё молчало.\n" * 30)

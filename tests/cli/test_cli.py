@@ -246,7 +246,7 @@ def test_ctrl_c_is_answered_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -
 
     from calling import call
 
-    def parser(standalone_mode: bool) -> int:
+    def app(standalone_mode: bool) -> int:
         try:
             os.kill(os.getpid(), signal.SIGINT)
         except KeyboardInterrupt:
@@ -254,6 +254,6 @@ def test_ctrl_c_is_answered_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -
         return 0
 
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr("chekhov.cli.main.app", parser)
+    monkeypatch.setattr("chekhov.cli.main.parser", lambda arguments: app)
     assert call("train") == (130, "", "stopped\n")
     assert signal.getsignal(signal.SIGINT) == before

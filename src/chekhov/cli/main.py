@@ -6,62 +6,23 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterable
+from copy import copy
+from importlib import import_module
 from typing import Any
 
 import typer
 
-from chekhov.cli import (
-    classify,
-    count,
-    demo,
-    doctor,
-    evaluate,
-    export,
-    generate,
-    gradients,
-    import_arpa,
-    info,
-    mix,
-    prune,
-    quantise,
-    rescore,
-    rifle,
-    score,
-    tag,
-    trace,
-    train,
-    verify,
-)
 from chekhov.errors import ChekhovError, UsageError, printable
 
-app = typer.Typer(
-    name="chekhov",
-    help="Language models from Markov chains to LSTMs, trained on your own text in one command.",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.add_typer(train.app, name="train")
-app.command("count")(count.count)
-app.command("generate")(generate.generate)
-app.command("score")(score.score)
-app.command("classify")(classify.classify)
-app.command("tag")(tag.tag)
-app.command("evaluate")(evaluate.evaluate)
-app.command("rescore")(rescore.rescore)
-app.command("mix")(mix.mix)
-app.command("rifle")(rifle.rifle)
-app.command("trace")(trace.trace)
-app.command("gradients")(gradients.gradients)
-app.command("prune")(prune.prune)
-app.command("quantise")(quantise.quantise)
-app.command("export")(export.export)
-app.command("import")(import_arpa.import_model)
-app.command("info")(info.info)
-app.command("verify")(verify.verify)
-app.command("doctor")(doctor.doctor)
-app.command("demo")(demo.demo)
+VERBS = {
+    "train": "train.app", "count": "count.count", "generate": "generate.generate", "score": "score.score",
+    "classify": "classify.classify", "tag": "tag.tag", "evaluate": "evaluate.evaluate", "rescore": "rescore.rescore",
+    "mix": "mix.mix", "rifle": "rifle.rifle", "trace": "trace.trace", "gradients": "gradients.gradients",
+    "prune": "prune.prune", "quantise": "quantise.quantise", "export": "export.export",
+    "import": "import_arpa.import_model", "info": "info.info", "verify": "verify.verify", "doctor": "doctor.doctor",
+    "demo": "demo.demo",
+}  # fmt: skip
 
 
 def show_version(value: bool) -> None:
@@ -72,17 +33,47 @@ def show_version(value: bool) -> None:
         raise typer.Exit()
 
 
-@app.callback()
 def common(
     version: bool = typer.Option(False, "--version", callback=show_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Language models from Markov chains to LSTMs, trained on your own text in one command."""
 
 
+def parser(arguments: list[str]) -> typer.Typer:
+    """The command line; where the arguments begin with a verb, it alone: to describe all of them takes longer than many
+    a verb does."""
+    app = typer.Typer(
+        name="chekhov",
+        help=common.__doc__,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(common)
+    for verb in asked_for(VERBS, arguments[:1]):
+        module, name = VERBS[verb].split(".")
+        own = getattr(import_module(f"chekhov.cli.{module}"), name)
+        if isinstance(own, typer.Typer):
+            kinds, own = {c.name or c.callback.__name__: c for c in own.registered_commands if c.callback}, copy(own)
+            own.registered_commands = [kinds[kind] for kind in asked_for(kinds, arguments[1:2])]
+            app.add_typer(own, name=verb)
+        else:
+            app.command(verb)(own)
+    return app
+
+
+def asked_for(names: Iterable[str], argument: list[str]) -> list[str]:
+    """The one that the argument is, else all."""
+    return [name for name in names if [name] == argument] or list(names)
+
+
 def main() -> None:
     """Exit codes: 0 ok, 1 failure, 2 usage, 130 after Ctrl-C, 143 after SIGTERM. CHEKHOV_DEBUG=1 shows tracebacks."""
-    # Before PyTorch: else its threads, once they have worked, spin where ours would.
+    # Before PyTorch and NumPy: else their threads spin, when they have worked or begun, where ours would.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+    app = parser(sys.argv[1:])
     if os.environ.get("CHEKHOV_DEBUG"):
         app()
         return
