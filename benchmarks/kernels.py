@@ -46,6 +46,8 @@ SHAPES = {
     "H512 B8 T64 I128": (8, 64, 128, 512),
     "H256 B32 T128 I256": (32, 128, 256, 256),
     "H650 B20 T35": (20, 35, 650, 650),
+    "H128 B16 T35": (16, 35, 128, 128),
+    "H64 B1 T35": (1, 35, 64, 64),
 }
 PEAK_DEPTHS = (512, 256)
 clock = time.process_time  # of one thread; of several the wall's

@@ -18,6 +18,11 @@ NAMES = ("LSTM", "GRU", "RNN")
 FORMS = list(itertools.product((1, 2), (False, True), (False, True), (False, True), ("batch", "alone", "packed")))
 
 
+@pytest.fixture(autouse=True)
+def on_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nn, "torch_is_as_fast", lambda: False)
+
+
 def tensors(found: Any) -> list[Tensor]:
     if isinstance(found, PackedSequence):
         return [found.data]
@@ -203,16 +208,22 @@ def test_the_inputs_of_torchs_own_tests(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("threads", "policy", "bf16", "theirs"),
-    [(1, "", False, 0), (2, "", False, 1), (2, "passive", False, 0), (2, "PASSIVE", False, 0), (2, "", True, 0)],
-)
-def test_an_lstm_in_float32_is_torch_s_where_its_threads_spin(
-    monkeypatch: pytest.MonkeyPatch, threads: int, policy: str, bf16: bool, theirs: int
+    ("threads", "policy", "bf16", "forced", "theirs"),
+    [
+        (1, "", False, False, 1), (1, "passive", False, False, 1), (2, "", False, False, 1),
+        (2, "passive", False, False, 0), (2, "PASSIVE", False, False, 0), (2, "", True, False, 0),
+        (1, "", True, False, 0), (1, "", False, True, 0), (2, "", False, True, 0),
+    ],
+)  # fmt: skip
+def test_an_lstm_in_float32_is_torch_s_where_that_is_as_fast(
+    monkeypatch: pytest.MonkeyPatch, threads: int, policy: str, bf16: bool, forced: bool, theirs: int
 ) -> None:
     path, calls, forward = dispatch.chosen(), [], torch.nn.LSTM.forward
     if not path.compiled or path.name == "amx" or (bf16 and not path.bf16):
         pytest.skip("on this path all are PyTorch's, or there is no bfloat16")
+    monkeypatch.undo()  # of what makes the other tests run on kernels
     monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    monkeypatch.setenv("CHEKHOV_ISA", path.name if forced else "")
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(torch.nn.LSTM, "forward", lambda *given: (calls.append(1), forward(*given))[1])
     module, xs = nn.LSTM(8, 16), torch.randn(6, 20, 8)

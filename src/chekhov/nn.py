@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import GRUCell, LSTMCell, RNNCell
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from chekhov.kernels import dispatch
 from chekhov.recurrent.sequences import elman_sequence, gru_sequence, in_bf16, lstm_sequence, runs_here, torch_is_faster
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
@@ -151,25 +152,27 @@ class InPrecision:
         return outputs.to(data.dtype), states
 
 
-def torch_shares_better() -> bool:
-    """Whether PyTorch's LSTM is to be asked for its threads: in float32, and where they spin between two steps. They
-    are slow if they sleep, and in the way of ours if they spin."""
-    sleeps = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
-    return torch.get_num_threads() > 1 and not in_bf16() and not sleeps
+def torch_is_as_fast() -> bool:
+    """Whether PyTorch's LSTM is to be asked, whatever its size: in float32 with one thread, where oneDNN is seldom
+    slower than our kernels and often faster (`benchmarks/kernels.py`), and with several that spin between two steps:
+    they are slow if they sleep, and in the way of ours if they spin. Not where ``CHEKHOV_ISA`` names our kernels."""
+    if in_bf16() or dispatch.wanted():
+        return False
+    return torch.get_num_threads() == 1 or os.environ.get("OMP_WAIT_POLICY", "").lower() != "passive"
 
 
 class LSTM(InPrecision, torch.nn.LSTM):
     """`torch.nn.LSTM` on our kernels."""
 
     def computed(self, input: Any, hx: Any) -> Any:
-        if isinstance(hx, (tuple, list)) and len(hx) != 2:
-            return torch.nn.LSTM.forward(self, input, hx)  # type: ignore[arg-type]
+        theirs = torch_is_as_fast() or torch_is_faster(self.hidden_size)
+        if (theirs and not isinstance(input, PackedSequence)) or (isinstance(hx, (tuple, list)) and len(hx) != 2):
+            return torch.nn.LSTM.forward(self, input, hx)
         batch = 0 if self.batch_first else 1
         alone = unbatched(self, input, hx)
         xs = input.unsqueeze(batch) if alone else input
         states = tuple(s.unsqueeze(1) for s in hx) if alone and hx is not None else hx
-        theirs = torch_is_faster(self.hidden_size) or torch_shares_better()
-        if (theirs and not isinstance(input, PackedSequence)) or not fits(self, xs, states):
+        if not fits(self, xs, states):
             return torch.nn.LSTM.forward(self, input, hx)
         outputs, (h, c) = through_layers(self, lstm_layer, 2, xs, states)
         return (outputs.squeeze(batch), (h.squeeze(1), c.squeeze(1))) if alone else (outputs, (h, c))
