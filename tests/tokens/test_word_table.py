@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chekhov.errors import ModelError
+from chekhov.tokens.spelling import spelling_of_apart, train_spelling
 from chekhov.tokens.text_kernels import hash_of as kernel_hash
-from chekhov.tokens.vocabulary import LOOK_UPS, Vocabulary
+from chekhov.tokens.vocabulary import LOOK_UPS, RESERVED, Vocabulary
 from chekhov.tokens.word_table import WordTable, encode_document, fill_slots_fast, hash_of
 from chekhov.types import UNK
 
@@ -50,6 +52,29 @@ def test_a_mapped_vocabulary_is_the_vocabulary(words: list[str], others: list[st
     assert mapped == plain and mapped.tokens == plain.tokens and list(mapped) == list(plain)
     with pytest.raises(ModelError, match="E-TOKEN-009"):
         mapped.token(plain.size)
+
+
+spelt = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(lambda t: t.split() == [t])
+
+
+@settings(deadline=None)
+@given(st.lists(spelt | st.text('"\\\x00\x08\x1b\x7fя', min_size=1), unique=True, max_size=30))
+def test_words_in_bytes_are_the_words(words: list[str]) -> None:
+    apart = np.frombuffer("".join(f"{word} " for word in words).encode(), np.uint8)
+    table, same = WordTable.of_apart(apart), WordTable.of(words)
+    for name, array in table.arrays().items():
+        assert np.array_equal(array, same.arrays()[name]) and array.dtype == same.arrays()[name].dtype
+    assert table.words() == words and np.array_equal(table.apart(), apart)
+    assert spelling_of_apart(apart) == train_spelling(words)
+    by_bytes, by_strings = Vocabulary.of_table(table).to_json(), [*RESERVED, *words]
+    assert msgspec.json.encode(by_bytes) == msgspec.json.encode(by_strings)
+
+
+def test_a_damaged_table_is_not_written() -> None:
+    table = WordTable.of(["Мама", "мыла"])
+    for starts in ([0, 8, 99], [0, 1, 0]):
+        with pytest.raises(ModelError, match="E-TOKEN-014"):
+            WordTable(table.spellings, np.array(starts), table.slots).apart()
 
 
 def test_words_of_one_hash_are_told_apart() -> None:

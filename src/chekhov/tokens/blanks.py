@@ -52,12 +52,13 @@ class Types:
         text_kernels.count_numbers(numbers, counts)
         return counts
 
-    def apart(self) -> Bytes:
-        """The spellings of all types with blanks between them."""
+    def apart(self, numbers: NDArray[np.int64] | None = None) -> Bytes:
+        """The spellings of these types, or of all, each with a blank after it."""
         from chekhov.tokens import text_kernels
 
-        text = np.empty(self.spelt + self.known, np.uint8)
-        text_kernels.set_apart(self.spellings, self.table[: self.known], text)
+        types = self.table[: self.known] if numbers is None else self.table[numbers]
+        text = np.empty(int((types[:, END] - types[:, START]).sum()) + len(types), np.uint8)
+        text_kernels.set_apart(self.spellings, types, text)
         return text
 
     def tokens(self) -> list[str]:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chekhov.errors import COPY_AGAIN, ModelError
 
@@ -21,6 +22,7 @@ CODE_POINTS = 0x110000 - 0x800  # all of Unicode but the surrogates: no text tha
 CODE_POINT_BITS = math.log2(CODE_POINTS)
 NO_SYMBOL = 0x110000  # above all code points
 PACK = 1 << 21
+BLOCK = 1 << 16  # symbols that are packed at once
 END = ""  # the symbol after the last character of a word
 
 Followers = Mapping[str, Mapping[str, int]]
@@ -105,14 +107,32 @@ def train_spelling(types: Iterable[str], *, alphabet_size: int = CODE_POINTS) ->
     """The model of the spellings of ``types``: each counts once. Without any, all is uniform."""
     words = list(types)
     ends = np.cumsum([len(word) + 1 for word in words], dtype=np.int64) - 1
-    symbols = np.full(len(words) + sum(map(len, words)), NO_SYMBOL, np.int64)  # NO_SYMBOL after each word: its end
+    symbols = np.full(len(words) + sum(map(len, words)), NO_SYMBOL, np.uint32)  # NO_SYMBOL after each word: its end
     inside = np.ones(len(symbols), bool)
     inside[ends] = False
     symbols[inside] = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), np.uint32)
-    before = [np.concatenate([np.full(d, NO_SYMBOL), symbols])[: len(symbols)] for d in (2, 1)]
-    before[0] = np.where(before[1] == NO_SYMBOL, NO_SYMBOL, before[0])
-    packed = (before[0] * PACK + before[1]) * PACK + symbols
-    keys, numbers = np.unique(packed, return_counts=True)
+    return of_symbols(symbols, alphabet_size)
+
+
+def spelling_of_apart(text: NDArray[np.uint8]) -> SpellingModel:
+    """`train_spelling` of types in UTF-8 that hold no blank, each with one after it."""
+    symbols = np.frombuffer(text.tobytes().decode().encode("utf-32-le"), np.uint32).copy()
+    symbols[symbols == ord(" ")] = NO_SYMBOL
+    return of_symbols(symbols, CODE_POINTS)
+
+
+def of_symbols(symbols: NDArray[np.uint32], alphabet_size: int) -> SpellingModel:
+    """The model of words whose code points stand one behind the other, NO_SYMBOL after each word."""
+    after = np.concatenate([np.full(2, NO_SYMBOL, np.uint32), symbols])
+    packed = np.empty(len(symbols), np.int64)
+    for start in range(0, len(symbols), BLOCK):  # little memory beside the result
+        rows = packed[start : start + BLOCK]
+        first, second, symbol = (after[start + d : start + d + len(rows)].astype(np.int64) for d in range(3))
+        first[second == NO_SYMBOL] = NO_SYMBOL
+        rows[:] = (first * PACK + second) * PACK + symbol
+    packed.sort()
+    begins = np.flatnonzero(np.concatenate([packed[:1] >= 0, packed[1:] != packed[:-1]]))
+    keys, numbers = packed[begins], np.diff(begins, append=len(packed))
     columns = [column.tolist() for column in (keys // PACK // PACK, keys // PACK % PACK, keys % PACK, numbers)]
     spelt = {code: spell(code) for code in {*columns[0], *columns[1], *columns[2]}}
     counts: defaultdict[str, dict[str, int]] = defaultdict(dict)

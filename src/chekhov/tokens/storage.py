@@ -56,15 +56,14 @@ def write(
 ) -> bytes:
     """The canonical bytes of tokenizer.json."""
     counts = {} if spelling is None else spelling.counts
-    content = TokenizerFile(
-        version=VERSION,
-        name=name,
-        settings=dict(sorted(msgspec.to_builtins(settings).items())),
-        tokens=[*RESERVED, *vocabulary.tokens],
-        spelling={context: dict(sorted(counts[context].items())) for context in sorted(counts)},
-        merges=list(merges),
-    )
-    return msgspec.json.encode(content)
+    content = {
+        "version": VERSION,
+        "name": name,
+        "settings": dict(sorted(msgspec.to_builtins(settings).items())),
+        "tokens": vocabulary.to_json(),
+        "spelling": {context: dict(sorted(counts[context].items())) for context in sorted(counts)},
+    }
+    return msgspec.json.encode(content | ({"merges": list(merges)} if merges else {}))
 
 
 def digest(data: bytes) -> str:

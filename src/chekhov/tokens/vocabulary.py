@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NotRequired, TypedDict, Unpack
 
+import msgspec
 import numpy as np
 
 from chekhov.errors import COPY_AGAIN, ModelError, check_range
@@ -43,16 +44,9 @@ class Vocabulary:
         self.sound = False  # are its words known to be tokens of a tokenizer of words?
 
     @classmethod
-    def of_types(cls, tokens: Iterable[str]) -> Vocabulary:
-        """That of tokens which were cut out of a text, each different, and none of `RESERVED`: nothing is checked."""
-        vocabulary = cls.__new__(cls)
-        vocabulary._tokens, vocabulary._ids = tuple(tokens), None
-        vocabulary._table, vocabulary._asked, vocabulary.sound = None, 0, True
-        return vocabulary
-
-    @classmethod
     def of_table(cls, table: WordTable) -> Vocabulary:
-        """That of a table which was stored: nothing of it is read before it is needed, and nothing is checked."""
+        """That of a table which was stored, or made of what stands between blanks: no string is made before it is
+        needed, and nothing is checked."""
         vocabulary = cls.__new__(cls)
         vocabulary._tokens = vocabulary._ids = None
         vocabulary._table, vocabulary._asked, vocabulary.sound = table, 0, True
@@ -80,6 +74,16 @@ class Vocabulary:
         if self._table is None:
             self._table = WordTable.of(self.tokens)
         return self._table
+
+    def to_json(self) -> list[str] | msgspec.Raw:
+        """All V spellings, to be written as JSON."""
+        if self._tokens is not None:
+            return [*RESERVED, *self._tokens]
+        apart = self.table.apart()
+        data = " ".join(RESERVED).encode() + b" " + apart.tobytes()
+        for code in (ord("\\"), ord('"'), *np.unique(apart[apart < ord(" ")]).tolist()):  # all others stand as they are
+            data = data.replace(bytes([code]), msgspec.json.encode(chr(code))[1:-1])
+        return msgspec.Raw(b'["' + data[:-1].replace(b" ", b'","') + b'"]')
 
     @property
     def size(self) -> int:

@@ -18,9 +18,9 @@ from chekhov.errors import COPY_AGAIN, ModelError, TextError
 from chekhov.kernels.threads import in_threads
 from chekhov.tokens import marks, storage
 from chekhov.tokens.blanks import AT_FIRST, Bytes, Types, count_tokens
-from chekhov.tokens.spelling import Spelling, SpellingModel, train_spelling
+from chekhov.tokens.spelling import Spelling, SpellingModel, spelling_of_apart, train_spelling
 from chekhov.tokens.vocabulary import RESERVED, Limits, Vocabulary, check_limits
-from chekhov.tokens.word_table import encode_document
+from chekhov.tokens.word_table import WordTable, encode_document
 from chekhov.types import BOS, EOS, UNK, Ids
 
 BLOCK = 1 << 18  # characters that are read at once
@@ -215,9 +215,8 @@ def ids_of(ranked: NDArray[np.int64], known: int) -> NDArray[np.int32]:
 def of_ranked(
     types: Types, ranked: NDArray[np.int64], counts: NDArray[np.int64], options: WhitespaceSettings
 ) -> WhitespaceTokenizer:
-    spelt = types.tokens()
-    vocabulary = Vocabulary.of_types([spelt[number] for number in ranked.tolist()])
-    spelling = train_spelling(spelt[number] for number in np.flatnonzero(counts == 1).tolist())
+    vocabulary = Vocabulary.of_table(WordTable.of_apart(types.apart(ranked)))
+    spelling = spelling_of_apart(types.apart(np.flatnonzero(counts == 1)))
     return WhitespaceTokenizer(vocabulary, spelling, options)
 
 

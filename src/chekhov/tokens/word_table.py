@@ -34,10 +34,21 @@ class WordTable:
     def of(cls, words: Sequence[str]) -> WordTable:
         spelt = [word.encode() for word in words]
         starts = np.concatenate([[0], np.cumsum([len(word) for word in spelt], dtype=np.int64)])
-        spellings = np.frombuffer(b"".join(spelt), np.uint8)
-        slots = np.full((1 << (2 * max(1, len(spelt)) - 1).bit_length(), 2), NOTHING, np.int32)
-        fill_slots(spelt, slots) if len(spelt) <= FEW else fill_slots_fast(spellings, starts, slots)
-        for array in (starts, slots):
+        return cls._with_slots(np.frombuffer(b"".join(spelt), np.uint8), starts)
+
+    @classmethod
+    def of_apart(cls, text: NDArray[np.uint8]) -> WordTable:
+        """Of words in UTF-8 that hold no blank, each with one after it."""
+        blanks = text == ord(" ")
+        starts = np.concatenate([[0], np.flatnonzero(blanks) - np.arange(np.count_nonzero(blanks))])
+        return cls._with_slots(text[~blanks], starts)
+
+    @classmethod
+    def _with_slots(cls, spellings: NDArray[np.uint8], starts: NDArray[np.int64]) -> WordTable:
+        slots = np.full((1 << (2 * max(1, len(starts) - 1) - 1).bit_length(), 2), NOTHING, np.int32)
+        fill = fill_slots if len(starts) - 1 <= FEW else fill_slots_fast
+        fill(spellings, starts, slots)
+        for array in (spellings, starts, slots):
             array.flags.writeable = False  # as mapped ones are: kernels are compiled for one sort of array
         return cls(spellings, starts, slots)
 
@@ -77,6 +88,17 @@ class WordTable:
         begin, end = self.starts[number : number + 2].tolist() if 0 <= number < len(self) else (0, 0)
         return self.spellings[max(0, begin) : max(0, end)].tobytes()
 
+    def apart(self) -> NDArray[np.uint8]:
+        """The spellings, each with a blank after it; `ModelError` where the table is damaged."""
+        text = np.full(len(self.spellings) + len(self), ord(" "), np.uint8)
+        inside = np.ones(len(text), bool)
+        try:
+            inside[self.starts[1:] + np.arange(len(self))] = False
+            text[inside] = self.spellings
+        except (IndexError, ValueError) as error:
+            raise damaged() from error
+        return text
+
     def words(self) -> list[str]:
         """All of them; `ModelError` where they are no text."""
         data = self.spellings.tobytes()
@@ -106,12 +128,12 @@ def encode_document(table: WordTable, document: str, *, lines: bool) -> Ids:
     return table.encode(np.frombuffer(text.encode(), np.uint8), lines=lines).astype(np.int64)
 
 
-def fill_slots(spelt: Sequence[bytes], slots: NDArray[np.int32]) -> None:
+def fill_slots(spellings: NDArray[np.uint8], starts: NDArray[np.int64], slots: NDArray[np.int32]) -> None:
     """Put all words into empty slots. The plain twin of `word_table_kernels.fill_slots`, which gives the same."""
-    rows = slots.tolist()
+    data, rows = spellings.tobytes(), slots.tolist()
     mask = len(rows) - 1
-    for number, word in enumerate(spelt):
-        key = hash_of(word)
+    for number, (begin, end) in enumerate(pairwise(starts.tolist())):
+        key = hash_of(data[begin:end])
         slot = key & mask
         while rows[slot][1] != NOTHING:
             slot = (slot + 1) & mask
