@@ -6,6 +6,7 @@ import hashlib
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +47,22 @@ class PlainText:
         self.documents = ()
 
 
+def read_while_loading(path: str | Path) -> bytes | bytearray:
+    """`read_bytes`; what looks at a long text is loaded meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_bytes, path)
+        if Path(path).is_file() and Path(path).stat().st_size >= LONG:
+            import_module("chekhov.text.utf8_kernels")
+        return reading.result()
+
+
 def read_plain(sources: Sequence[str | Path]) -> PlainText | None:
     """The documents of ``sources``, or None where `read_documents` shall read them: one that is short, is not UTF-8,
     comes from standard input, or has something in it that asks for a second look (see `is_plain_utf8`)."""
     documents = []
     try:
         for path in (path for source in sources for path in expand(str(source))[0]):
-            data = b"" if path == "-" else read_bytes(path)
+            data = b"" if path == "-" else read_while_loading(path)
             if len(data) < LONG or not is_plain_utf8(data):
                 return None
             if not has_text(data[:4096].decode(errors="ignore")):

@@ -41,7 +41,8 @@ class Types:
             )
             filled += written
             if at >= len(text):
-                return ids[:filled].copy()
+                ids.resize(filled, refcheck=False)  # in its place: a copy would take fresh memory
+                return ids
             self.grow(len(text) - at)
 
     def count(self, numbers: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -119,7 +119,8 @@ class WordTable:
 
         ids = np.empty(len(text) + 1, np.int32)
         written = word_table_kernels.read_words(text, self.spellings, self.starts, self.slots, lines, ids)
-        return ids[:written].copy()
+        ids.resize(written, refcheck=False)
+        return ids
 
 
 def encode_document(table: WordTable, document: str, *, lines: bool) -> Ids:
