@@ -31,6 +31,7 @@ class Cost:
     """Of one or more child processes."""
 
     def __init__(self, *commands: list[str], stdin: Path | None = None):
+        os.sync()  # else one program waits for the disk that another's files are still on their way to
         before, started = os.times(), time.monotonic()
         self.peak = 0
         for command in commands:
