@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chekhov.errors import ModelError, TextError
 from chekhov.tokens import whitespace
-from chekhov.tokens.blanks import count_tokens
+from chekhov.tokens.blanks import Types, count_tokens
 from chekhov.tokens.tokenizer import train_and_encode, train_tokenizer
 from chekhov.tokens.whitespace import WhitespaceSettings, train_whitespace
 from chekhov.tokens.word_table import WordTable, encode_document
@@ -176,3 +176,16 @@ def test_one_reading_gives_what_two_give(monkeypatch: pytest.MonkeyPatch, lines:
     tokenizer, ids = train_and_encode("whitespace", documents, **flags)
     assert tokenizer.to_json() == slow.to_json()
     assert ids.tolist() == slow.encode_all(documents).tolist()
+
+
+words = st.text("abя\x00\x01", min_size=1, max_size=3) | st.text("a", min_size=6, max_size=26)
+
+
+@settings(deadline=None)
+@given(st.lists(words, max_size=60), st.integers(0, 3))
+def test_types_stand_by_count_and_then_by_their_bytes(tokens: list[str], times: int) -> None:
+    tokens += tokens[:5] * times
+    types = Types(4)
+    counts = types.count(types.read(np.frombuffer(" ".join(tokens).encode(), np.uint8), lines=False))
+    ranked = [types.tokens()[number] for number in types.ranked(counts)]
+    assert ranked == sorted(set(tokens), key=lambda token: (-tokens.count(token), token.encode()))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import highest_one, inlined, kernel, lean
-from chekhov.ngram.sorting_kernels import STACK, sort_bucket, sort_numbers
+from chekhov.kernels.sorting_kernels import STACK, sort_bucket, sort_numbers
 from chekhov.ngram.table_kernels import UNSCRAMBLE, scrambled
 from chekhov.types import BOS, EOS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import inlined, kernel, lean
-from chekhov.ngram.sorting_kernels import STACK, same_so_far, sort_bucket
+from chekhov.kernels.sorting_kernels import STACK, same_so_far, sort_bucket
 from chekhov.ngram.table_kernels import UNSCRAMBLE, scrambled
 from chekhov.types import BOS, EOS
 

@@ -73,27 +73,13 @@ class Types:
 
     def ranked(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """The numbers of the types by falling count, those of equal counts by code point: as their bytes are sorted."""
-        lengths = self.table[: self.known, END] - self.table[: self.known, START]
-        first = self._eight(np.arange(self.known), 0)
-        order = np.lexsort((first, -counts))
-        tied, at = np.zeros(self.known + 1, bool), 0  # is each the same so far as the one before it?
-        tied[1:-1] = (np.diff(first[order]) == 0) & (np.diff(counts[order]) == 0)
-        while len(open_ := np.flatnonzero(tied[:-1] | tied[1:])):
-            at += 8
-            runs, own = np.cumsum(~tied[open_]), order[open_]
-            following = self._eight(own, at) if at < lengths[own].max() else lengths[own].astype(np.uint64)
-            again = np.lexsort((following, runs))
-            order[open_] = own[again]
-            tied[open_[1:]] = (np.diff(runs) == 0) & (np.diff(following[again]) == 0)
-        return order
-
-    def _eight(self, numbers: NDArray[np.int64], at: int) -> NDArray[np.uint64]:
-        """Eight bytes of the types with these numbers, from ``at`` on, zeros behind the end, as a number to sort by."""
+        from chekhov.kernels.sorting_kernels import STACK
         from chekhov.tokens import text_kernels
 
-        out = np.empty(len(numbers), np.uint64)
-        text_kernels.eight_bytes(self.spellings, self.table, numbers, at, out)
-        return out
+        order, keys = np.arange(self.known), np.empty(self.known, np.uint64)
+        begins, stack = np.zeros(self.known + 1, np.int8), np.empty(STACK, np.int64)
+        text_kernels.rank_types(self.spellings, self.table, counts, order, keys, begins, stack)
+        return order
 
 
 def count_tokens(document: str) -> dict[str, int]:

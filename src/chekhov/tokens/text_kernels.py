@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chekhov.kernels.jit import bytes_between, inlined, kernel, lean, load_64, lowest_one, prefetch
+from chekhov.kernels.sorting_kernels import sort_together
 
 LINE_END = -1
 NOTHING = -1
@@ -198,16 +199,51 @@ def set_apart(spellings, types, text):
         at += 1
 
 
+@inlined
+def eight_of(spellings, begin, end):
+    """Eight bytes from ``begin`` on, zeros from ``end`` on: the first one highest, to be sorted as the bytes are."""
+    bits = np.uint64(0)
+    for i in range(begin, begin + 8):
+        bits = (bits << np.uint64(8)) | (np.uint64(spellings[i]) if i < end else np.uint64(0))
+    return bits
+
+
 @lean
-def eight_bytes(spellings, types, numbers, begin, out):
-    """Into ``out`` eight bytes of each of these types, from its byte ``begin`` on, zeros behind the end: the first one
-    highest, so that they are sorted as the bytes are."""
-    for row in range(len(numbers)):
-        first, end = types[numbers[row], START] + begin, types[numbers[row], END]
-        bits = np.uint64(0)
-        for i in range(first, first + 8):
-            bits = (bits << np.uint64(8)) | (np.uint64(spellings[i]) if i < end else np.uint64(0))
-        out[row] = bits
+def rank_types(spellings, types, counts, order, keys, begins, stack):
+    """Sort ``order`` (n,), the numbers of all types: by falling count, those of equal counts by their bytes.
+
+    Runs that are equal so far are sorted by the next eight bytes (Bentley & Sedgewick 1997, multikey quicksort), and
+    in the end by length: of two words one of which begins with the other, the shorter one stands first. keys (n,):
+    scratch; begins (n + 1,), zeros: does a run begin there? stack: scratch of `sort_together`.
+    """
+    n, longest, most = len(order), 0, 0
+    for number in range(n):
+        longest, most = max(longest, types[number, END] - types[number, START]), max(most, counts[number])
+    begins[0] = begins[n] = 1
+    for at in range(-8, longest + 8, 8):
+        start, all_apart = 0, True
+        while start < n:
+            end = start + 1
+            while begins[end] == 0 and at >= 0:
+                end += 1
+            if at < 0:
+                end = n
+            if end - start > 1:
+                all_apart = False
+                for i in range(start, end):
+                    begin, behind = types[order[i], START], types[order[i], END]
+                    if at < 0:
+                        keys[i] = np.uint64(most - counts[order[i]])
+                    elif at < longest:
+                        keys[i] = eight_of(spellings, begin + at, behind)
+                    else:
+                        keys[i] = np.uint64(behind - begin)
+                sort_together(keys, order, start, end, stack)
+                for i in range(start + 1, end):
+                    begins[i] = keys[i] != keys[i - 1]
+            start = end
+        if all_apart:
+            break
 
 
 @kernel

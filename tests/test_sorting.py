@@ -1,4 +1,4 @@
-"""The sorting of the n-gram engine against NumPy's."""
+"""Sorting against NumPy's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from chekhov.ngram import sorting_kernels as kernels
+from chekhov.kernels import sorting_kernels as kernels
 
 SIZES = 0, 1, 2, kernels.SMALL, kernels.SMALL + 1, 500, kernels.MANY, kernels.MANY + 1, 20_000
 
