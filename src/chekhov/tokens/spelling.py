@@ -23,6 +23,7 @@ CODE_POINT_BITS = math.log2(CODE_POINTS)
 NO_SYMBOL = 0x110000  # above all code points
 PACK = 1 << 21
 BLOCK = 1 << 16  # symbols that are packed at once
+REMEMBERED = 1 << 17  # trigrams, some 20 MB
 END = ""  # the symbol after the last character of a word
 
 Followers = Mapping[str, Mapping[str, int]]
@@ -74,11 +75,22 @@ class SpellingModel:
 
     def bits(self, word: str) -> float:
         """-log2 p(spelling of ``word``), its end paid. `inf` for a lone surrogate, which no text can hold."""
-        total = 0.0
+        total, costs = 0.0, self._costs
         for i, symbol in enumerate([*word, END]):
-            p = self.probability(symbol, word[max(0, i - 2) : i])
-            total += -math.log2(p) if p > 0 else math.inf
+            context = word[max(0, i - 2) : i]
+            cost = costs.get((context, symbol))
+            if cost is None:
+                p = self.probability(symbol, context)
+                cost = -math.log2(p) if p > 0 else math.inf
+                if len(costs) < REMEMBERED:
+                    costs[context, symbol] = cost
+            total += cost
         return total
+
+    @cached_property
+    def _costs(self) -> dict[tuple[str, str], float]:
+        """What `bits` has reckoned: most trigrams of a text come again."""
+        return {}
 
 
 @dataclass(frozen=True)
