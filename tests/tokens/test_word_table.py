@@ -70,6 +70,11 @@ def test_words_in_bytes_are_the_words(words: list[str]) -> None:
     assert msgspec.json.encode(by_bytes) == msgspec.json.encode(by_strings)
 
 
+def test_a_word_may_hold_a_blank() -> None:
+    words = ["a b", " ", "c"]
+    assert Vocabulary.of_table(WordTable.of(words)).to_json() == [*RESERVED, *words]
+
+
 def test_a_damaged_table_is_not_written() -> None:
     table = WordTable.of(["Мама", "мыла"])
     for starts in ([0, 8, 99], [0, 1, 0]):

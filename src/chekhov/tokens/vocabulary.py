@@ -77,8 +77,8 @@ class Vocabulary:
 
     def to_json(self) -> list[str] | msgspec.Raw:
         """All V spellings, to be written as JSON."""
-        if self._tokens is not None:
-            return [*RESERVED, *self._tokens]
+        if self._tokens is not None or (self.table.spellings == ord(" ")).any():
+            return [*RESERVED, *self.tokens]
         apart = self.table.apart()
         data = " ".join(RESERVED).encode() + b" " + apart.tobytes()
         for code in (ord("\\"), ord('"'), *np.unique(apart[apart < ord(" ")]).tolist()):  # all others stand as they are
