@@ -104,7 +104,7 @@ def commands_page() -> str:
         "`chekhov.train` and `TextModel.generate`, with the same names and defaults; only",
         "`--from` is `start_from` there.",
     ]
-    return "\n".join([*lines, *described(get_command(parser([])), "chekhov"), ""])
+    return "\n".join([*lines, *described(get_command(parser([], whole=True)), "chekhov"), ""])
 
 
 def described(command: Any, path: str) -> list[str]:

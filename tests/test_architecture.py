@@ -112,6 +112,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_a_verb_does_not_wait_for_the_others() -> None:
     assert "chekhov.cli.train" in modules_after("train", "--help")
     assert not {"chekhov.cli.train", "chekhov.cli.doctor"} & modules_after("info", "--help")
+    assert "pydantic" not in modules_after("--help")  # typer's, for the options of a verb
 
 
 def test_counting_models_never_import_torch(tmp_path: Path) -> None:

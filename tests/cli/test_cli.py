@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -239,6 +241,14 @@ def test_the_likeliest_texts_by_a_beam_and_how_much_was_copied(run: Any, text: s
     assert "E-GENERATE-005" in run("generate", folder, "--beam", "3", "--top-k", "5", code=2)[1]
 
 
+def test_a_shell_is_told_every_option() -> None:
+    asked = {"_CHEKHOV_COMPLETE": "complete_bash", "COMP_WORDS": "chekhov train ngram --ord", "COMP_CWORD": "3"}
+    program = "import sys; sys.argv = ['chekhov']; from chekhov.cli.main import main; main()"
+    command, environment = [sys.executable, "-c", program], {**os.environ, **asked}
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert found.stdout.split() == ["--order"]
+
+
 def test_ctrl_c_is_answered_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The parser turns KeyboardInterrupt into an exit code, so that the message must come before it."""
     import os
@@ -254,6 +264,6 @@ def test_ctrl_c_is_answered_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -
         return 0
 
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr("chekhov.cli.main.parser", lambda arguments: app)
+    monkeypatch.setattr("chekhov.cli.main.parser", lambda arguments, whole: app)
     assert call("train") == (130, "", "stopped\n")
     assert signal.getsignal(signal.SIGINT) == before

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from copy import copy
 from importlib import import_module
 from typing import Any
@@ -39,9 +39,9 @@ def common(
     """Language models from Markov chains to LSTMs, trained on your own text in one command."""
 
 
-def parser(arguments: list[str]) -> typer.Typer:
-    """The command line; where the arguments begin with a verb, it alone: to describe all of them takes longer than many
-    a verb does."""
+def parser(arguments: list[str], *, whole: bool = False) -> typer.Typer:
+    """The command line; where the arguments begin with a verb, that alone, else all verbs without their options, unless
+    the ``whole`` is asked for: to describe every option takes longer than many a verb does."""
     app = typer.Typer(
         name="chekhov",
         help=common.__doc__,
@@ -51,21 +51,36 @@ def parser(arguments: list[str]) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(common)
-    for verb in asked_for(VERBS, arguments[:1]):
+    named = [] if whole else arguments[:1]
+    for verb in [verb for verb in VERBS if [verb] == named] or VERBS:
         module, name = VERBS[verb].split(".")
         own = getattr(import_module(f"chekhov.cli.{module}"), name)
         if isinstance(own, typer.Typer):
-            kinds, own = {c.name or c.callback.__name__: c for c in own.registered_commands if c.callback}, copy(own)
-            own.registered_commands = [kinds[kind] for kind in asked_for(kinds, arguments[1:2])]
-            app.add_typer(own, name=verb)
+            app.add_typer(with_kinds(own, arguments[1:2] if [verb] == named else [], whole=whole), name=verb)
         else:
-            app.command(verb)(own)
+            app.command(verb)(own if whole or [verb] == named else title(own))
     return app
 
 
-def asked_for(names: Iterable[str], argument: list[str]) -> list[str]:
-    """The one that the argument is, else all."""
-    return [name for name in names if [name] == argument] or list(names)
+def with_kinds(verb: typer.Typer, named: list[str], *, whole: bool) -> typer.Typer:
+    """A verb of several kinds, as `train`: the one that is named, else all, without their options."""
+    kinds = {kind.name or kind.callback.__name__: kind for kind in verb.registered_commands if kind.callback}
+    own, chosen = copy(verb), [kinds[kind] for kind in kinds if [kind] == named]
+    if not chosen:
+        chosen = [copy(kind) for kind in kinds.values()]
+        for name, kind in zip(kinds, chosen) if not whole else []:
+            kind.name, kind.callback = name, title(kind.callback)
+    own.registered_commands = chosen
+    return own
+
+
+def title(command: Any) -> Callable[[], None]:
+    """A command that says what ``command`` is, and takes nothing."""
+
+    def titled() -> None: ...
+
+    titled.__doc__ = command.__doc__
+    return titled
 
 
 def main() -> None:
@@ -73,7 +88,7 @@ def main() -> None:
     # Before PyTorch and NumPy: else their threads spin, when they have worked or begun, where ours would.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    app = parser(sys.argv[1:])
+    app = parser(sys.argv[1:], whole="_CHEKHOV_COMPLETE" in os.environ)  # of which a shell asks for every option
     if os.environ.get("CHEKHOV_DEBUG"):
         app()
         return
