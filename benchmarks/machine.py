@@ -7,6 +7,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+# Of commands that are measured: what pip installs is compiled to bytecode once, and not at every start.
+AS_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 
 def machine() -> str:
     """One line for the head of every benchmark's output."""

@@ -21,10 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import machine
-
-# What pip installs is compiled to bytecode once, and not at every start.
-AS_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+from machine import AS_INSTALLED, machine
 
 
 class Cost:

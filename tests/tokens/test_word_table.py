@@ -80,6 +80,8 @@ def test_a_damaged_table_is_not_written() -> None:
     for starts in ([0, 8, 99], [0, 1, 0]):
         with pytest.raises(ModelError, match="E-TOKEN-014"):
             WordTable(table.spellings, np.array(starts), table.slots).apart()
+    with pytest.raises(ModelError, match="E-TOKEN-014"):  # a word ends within a character
+        WordTable(table.spellings, np.array([0, 7, 16]), table.slots).apart()
 
 
 def test_words_of_one_hash_are_told_apart() -> None:

@@ -51,14 +51,14 @@ def parser(arguments: list[str], *, whole: bool = False) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(common)
-    named = [] if whole else arguments[:1]
-    for verb in [verb for verb in VERBS if [verb] == named] or VERBS:
+    named = [verb for verb in VERBS if [verb] == arguments[:1] and not whole]
+    for verb in named or VERBS:
         module, name = VERBS[verb].split(".")
         own = getattr(import_module(f"chekhov.cli.{module}"), name)
         if isinstance(own, typer.Typer):
-            app.add_typer(with_kinds(own, arguments[1:2] if [verb] == named else [], whole=whole), name=verb)
+            app.add_typer(with_kinds(own, arguments[1:2] if named else [], whole=whole), name=verb)
         else:
-            app.command(verb)(own if whole or [verb] == named else title(own))
+            app.command(verb)(own if named or whole else without_options(own))
     return app
 
 
@@ -69,18 +69,18 @@ def with_kinds(verb: typer.Typer, named: list[str], *, whole: bool) -> typer.Typ
     if not chosen:
         chosen = [copy(kind) for kind in kinds.values()]
         for name, kind in zip(kinds, chosen) if not whole else []:
-            kind.name, kind.callback = name, title(kind.callback)
+            kind.name, kind.callback = name, without_options(kind.callback)
     own.registered_commands = chosen
     return own
 
 
-def title(command: Any) -> Callable[[], None]:
+def without_options(command: Any) -> Callable[[], None]:
     """A command that says what ``command`` is, and takes nothing."""
 
-    def titled() -> None: ...
+    def bare() -> None: ...
 
-    titled.__doc__ = command.__doc__
-    return titled
+    bare.__doc__ = command.__doc__
+    return bare
 
 
 def main() -> None:
@@ -88,9 +88,9 @@ def main() -> None:
     # Before PyTorch and NumPy: else their threads spin, when they have worked or begun, where ours would.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    app = parser(sys.argv[1:], whole="_CHEKHOV_COMPLETE" in os.environ)  # of which a shell asks for every option
+    whole = "_CHEKHOV_COMPLETE" in os.environ  # a shell asks for every option
     if os.environ.get("CHEKHOV_DEBUG"):
-        app()
+        parser(sys.argv[1:], whole=whole)()
         return
     if not {"-q", "--quiet"} & set(sys.argv):
         talk = logging.getLogger("chekhov")  # what the library has to say in the middle of things
@@ -98,7 +98,7 @@ def main() -> None:
         talk.addHandler(logging.StreamHandler())
     before = {number: signal.signal(number, act) for number, act in ON_SIGNAL.items()}
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        sys.exit(parser(sys.argv[1:], whole=whole)(standalone_mode=False) or 0)
     except ChekhovError as error:
         fail(error)
     except KeyboardInterrupt:

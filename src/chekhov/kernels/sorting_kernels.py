@@ -11,6 +11,13 @@ STACK = 1 << DIGIT  # numbers of scratch that sorting asks for
 
 
 @inlined
+def median(keys, low, high):
+    """The middle one of the first, the middle and the last of keys[low:high]."""
+    a, b, c = keys[low], keys[(low + high) >> 1], keys[high - 1]
+    return max(min(a, b), min(max(a, b), c))
+
+
+@inlined
 def part(keys, payload, low, high, pivot, equal):
     """Bring what is less than the pivot (1: or equal to it) before all else of keys[low:high]; where that begins.
 
@@ -34,8 +41,7 @@ def sort_together(keys, payload, start, end, stack):
         low, high = stack[top], stack[top + 1]
         top -= 2
         while high - low > SMALL:
-            a, b, c = keys[low], keys[(low + high) >> 1], keys[high - 1]
-            pivot = max(min(a, b), min(max(a, b), c))
+            pivot = median(keys, low, high)
             middle = part(keys, payload, low, high, pivot, 0)
             if middle == low:  # none is less: those that are equal are in their place
                 low = part(keys, payload, low, high, pivot, 1)
@@ -122,8 +128,7 @@ def sort_run(values, start, end, stack):
         low, high = stack[top], stack[top + 1]
         top -= 2
         while high - low > SMALL:
-            a, b, c = values[low], values[(low + high) >> 1], values[high - 1]
-            pivot = max(min(a, b), min(max(a, b), c))
+            pivot = median(values, low, high)
             left, right = low, high - 1
             while left <= right:
                 while values[left] < pivot:

@@ -23,7 +23,7 @@ CODE_POINT_BITS = math.log2(CODE_POINTS)
 NO_SYMBOL = 0x110000  # above all code points
 PACK = 1 << 21
 BLOCK = 1 << 16  # symbols that are packed at once
-REMEMBERED = 1 << 17  # trigrams, some 20 MB
+REMEMBERED = 1 << 17  # trigrams, some 35 MB
 END = ""  # the symbol after the last character of a word
 
 Followers = Mapping[str, Mapping[str, int]]

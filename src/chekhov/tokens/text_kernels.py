@@ -224,10 +224,8 @@ def rank_types(spellings, types, counts, order, keys, begins, stack):
         start, all_apart = 0, True
         while start < n:
             end = start + 1
-            while begins[end] == 0 and at >= 0:
+            while begins[end] == 0:
                 end += 1
-            if at < 0:
-                end = n
             if end - start > 1:
                 all_apart = False
                 for i in range(start, end):

@@ -76,7 +76,7 @@ class Vocabulary:
         return self._table
 
     def to_json(self) -> list[str] | msgspec.Raw:
-        """All V spellings, to be written as JSON."""
+        """All V spellings, to be written as JSON; `ModelError` where a stored table is damaged."""
         if self._tokens is not None or (self.table.spellings == ord(" ")).any():
             return [*RESERVED, *self.tokens]
         apart = self.table.apart()

@@ -89,13 +89,14 @@ class WordTable:
         return self.spellings[max(0, begin) : max(0, end)].tobytes()
 
     def apart(self) -> NDArray[np.uint8]:
-        """The spellings, each with a blank after it; `ModelError` where the table is damaged."""
+        """The spellings, each with a blank after it; `ModelError` where the table is damaged, or holds no text."""
         text = np.full(len(self.spellings) + len(self), ord(" "), np.uint8)
         inside = np.ones(len(text), bool)
         try:
             inside[self.starts[1:] + np.arange(len(self))] = False
             text[inside] = self.spellings
-        except (IndexError, ValueError) as error:
+            text.tobytes().decode()
+        except (IndexError, ValueError) as error:  # a UnicodeDecodeError is one
             raise damaged() from error
         return text
 
