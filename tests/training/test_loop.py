@@ -76,10 +76,11 @@ def test_the_best_weights_are_kept_not_the_last(tmp_path: Path) -> None:
     assert validation_loss(model, IDS[:100]) == pytest.approx(min(seen), abs=1e-6)
 
 
+@pytest.mark.parametrize("optimiser", ["muon", "adamw", "sgd"])
 @pytest.mark.parametrize("stop_at", [3, 7, 20, 41])
-def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(tmp_path: Path, stop_at: int) -> None:
-    """Dropout, zoneout, AdamW's moments, the carried state and the log: all must come back."""
-    plan = Plan(batch_size=4, sequence_length=16, epochs=8, seed=5)
+def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(tmp_path: Path, stop_at: int, optimiser: str) -> None:
+    """Dropout, zoneout, the optimisers' moments, the carried state and the log: all must come back."""
+    plan = Plan(batch_size=4, sequence_length=16, epochs=8, seed=5, optimiser=optimiser, momentum=0.9)
     whole, _ = run(tmp_path / "whole", plan)
     step = 0
     original = torch.nn.utils.clip_grad_norm_

@@ -17,7 +17,7 @@ from chekhov.errors import ModelError, UsageError
 from chekhov.tasks.text_model import RECURRENT
 from chekhov.training import memory
 from chekhov.training.loop import Plan
-from chekhov.training.optimisers import clip, make_optimiser
+from chekhov.training.optimisers import clip, make_optimisers
 from chekhov.training.plot import curve_line
 from chekhov.training.schedules import share
 
@@ -34,7 +34,7 @@ def source(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_a_step_of_sgd_is_its_formula(momentum: float) -> None:
     net = torch.nn.Linear(3, 2, bias=False)
-    optimiser = make_optimiser(net, Plan(optimiser="sgd", lr=0.5, momentum=momentum, weight_decay=0.0, epochs=1))
+    (optimiser,) = make_optimisers(net, Plan(optimiser="sgd", lr=0.5, momentum=momentum, weight_decay=0.0, epochs=1))
     weight, velocity = net.weight.detach().clone(), torch.zeros(2, 3)
     for step in range(3):
         gradient = torch.full((2, 3), 1.0 + step)

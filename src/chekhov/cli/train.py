@@ -156,14 +156,14 @@ def options_of_every_net(
     sequence_length: Annotated[int, typer.Option(help="Window of truncated BPTT, in tokens.")] = 64,
     epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,
     time: Annotated[str | None, typer.Option(help="Wall time of training steps: 60s, 5m, 1h. [5m]")] = None,
-    optimiser: Annotated[str, typer.Option("--optimiser", "--optimizer", help="adamw or sgd.")] = "adamw",
+    optimiser: Annotated[str, typer.Option("--optimiser", "--optimizer", help="muon, adamw or sgd.")] = "muon",
     lr: Annotated[float | None, typer.Option(help="Peak learning rate. [by kind; sgd: 1]")] = None,
     momentum: Annotated[float, typer.Option(help="Of sgd.")] = 0.0,
     schedule: Annotated[str, typer.Option(help="cosine, constant, or plateau (/ 4 when no better).")] = "cosine",
     warmup_steps: Annotated[int, typer.Option(help="Steps over which the rate rises to its peak.")] = 20,
     clip: Annotated[float, typer.Option(help="Largest norm of the gradient.")] = 1.0,
     clip_value: Annotated[float | None, typer.Option(help="Clip each entry to this instead.")] = None,
-    weight_decay: Annotated[float, typer.Option(help="Of the optimiser.")] = 0.01,
+    weight_decay: Annotated[float | None, typer.Option(help="Of the optimiser. [0.1; adamw and sgd: 0.01]")] = None,
     alpha: Annotated[
         float, typer.Option(help="AR: penalty on the mean square of the last layer's outputs, dropped out.")
     ] = 0.0,

@@ -28,11 +28,16 @@ SIZES = {
     "large": {"hidden_size": 512, "embedding_size": 256, "num_layers": 2},
 }
 LEARNING_RATES = {
+    "muon": {
+        **{"lstm": 1.2e-2, "gru": 8e-3, "elman": 8e-3, "window": 4e-3},
+        **{"mingru": 8e-3, "minlstm": 8e-3, "qrnn": 8e-3, "sru": 1.6e-2, "indrnn": 8e-3, "rglru": 1.6e-2},
+    },
     "adamw": {
         **{"lstm": 8e-3, "gru": 8e-3, "elman": 8e-3, "window": 4e-3},
         **{"mingru": 8e-3, "minlstm": 8e-3, "qrnn": 8e-3, "sru": 1.6e-2, "indrnn": 8e-3, "rglru": 1.6e-2},
     },
 }
+WEIGHT_DECAYS = {"muon": 0.1, "adamw": 0.01, "sgd": 0.01}
 
 
 def train_recurrent(
@@ -60,13 +65,13 @@ def train_recurrent(
     epochs: int | None = None,
     time: float | str | None = None,
     lr: float | None = None,
-    optimiser: str = "adamw",
+    optimiser: str = "muon",
     momentum: float = 0.0,
     schedule: str = "cosine",
     warmup_steps: int = 20,
     clip: float = 1.0,
     clip_value: float | None = None,
-    weight_decay: float = 0.01,
+    weight_decay: float | None = None,
     alpha: float = 0.0,
     beta: float = 0.0,
     patience: int = 10,
@@ -111,7 +116,7 @@ def train_recurrent(
         momentum=momentum,
         schedule=schedule,
         warmup_steps=warmup_steps,
-        weight_decay=weight_decay,
+        weight_decay=WEIGHT_DECAYS.get(optimiser, 0.0) if weight_decay is None else weight_decay,
         alpha=alpha,
         beta=beta,
         patience=patience,

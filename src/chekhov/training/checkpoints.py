@@ -48,7 +48,7 @@ def save_checkpoint(
     folder: Path,
     model: Any,
     best: dict[str, torch.Tensor],
-    optimiser: torch.optim.Optimizer,
+    optimisers: list[torch.optim.Optimizer],
     carry: Any,
     progress: Progress,
     plan: dict[str, Any],
@@ -56,9 +56,10 @@ def save_checkpoint(
 ) -> None:
     arrays: Arrays = {f"model.{name}": array for name, array in model.arrays().items()}
     arrays.update({f"best.{name}": tensor.numpy() for name, tensor in best.items()})
-    for index, state in optimiser.state_dict()["state"].items():
-        for name, value in state.items():
-            arrays[f"optimiser.{index}.{name}"] = value.detach().numpy()
+    for number, optimiser in enumerate(optimisers):
+        for index, state in optimiser.state_dict()["state"].items():
+            for name, value in state.items():
+                arrays[f"optimiser.{number}.{index}.{name}"] = value.detach().numpy()
     if carry is not None:
         arrays.update({f"carry.{index}": leaf.numpy() for index, leaf in enumerate(leaves(carry))})
     arrays["generator"] = torch.get_rng_state().numpy()
@@ -88,16 +89,17 @@ def read_checkpoint(folder: Path) -> tuple[CheckpointFile, Arrays]:
     return record, read_arrays(folder / record.file)
 
 
-def restore(arrays: Arrays, model: Any, optimiser: torch.optim.Optimizer) -> Any:
+def restore(arrays: Arrays, model: Any, optimisers: list[torch.optim.Optimizer]) -> Any:
     """Put the checkpoint's arrays back; returns the carry (None if the run had none yet)."""
     weights = {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}
     model.load_arrays(weights)
-    state = optimiser.state_dict()
+    states = [optimiser.state_dict() for optimiser in optimisers]
     for name, array in arrays.items():
         if name.startswith("optimiser."):
-            _, index, key = name.split(".", 2)
-            state["state"].setdefault(int(index), {})[key] = torch.from_numpy(np.array(array))
-    optimiser.load_state_dict(state)
+            _, number, index, key = name.split(".", 3)
+            states[int(number)]["state"].setdefault(int(index), {})[key] = torch.from_numpy(np.array(array))
+    for optimiser, state in zip(optimisers, states):
+        optimiser.load_state_dict(state)
     torch.set_rng_state(torch.from_numpy(np.array(arrays["generator"])))
     if "carry.0" not in arrays:
         return None

@@ -33,7 +33,7 @@ from chekhov.training.checkpoints import (
     write_log,
 )
 from chekhov.training.objectives import next_token
-from chekhov.training.optimisers import OPTIMISERS, clip, make_optimiser
+from chekhov.training.optimisers import OPTIMISERS, clip, make_optimisers
 from chekhov.training.schedules import SCHEDULES, share
 from chekhov.types import Ids
 
@@ -177,8 +177,8 @@ def run_loop(
     ``folder`` there is neither log nor checkpoint.
     """
     plan.check()
-    optimiser = make_optimiser(model, plan)
-    run = _Run(model, batches, objective, validate, measures, plan, folder, optimiser, data_digest, keep_best, watch)
+    optimisers = make_optimisers(model, plan)
+    run = _Run(model, batches, objective, validate, measures, plan, folder, optimisers, data_digest, keep_best, watch)
     if resume and folder is not None:
         run.resume(folder)
     else:
@@ -219,14 +219,14 @@ class _Run:
         measures: Callable[[float], dict[str, float]],
         plan: Plan,
         folder: Path | None,
-        optimiser: torch.optim.Optimizer,
+        optimisers: list[torch.optim.Optimizer],
         data_digest: str,
         keep_best: Callable[[Progress], None],
         watch: Callable[[dict[str, Any]], None],
     ):
         self.model, self.batches, self.objective, self.plan, self.folder = model, batches, objective, plan, folder
         self.valid_figure, self.measures = validate, measures
-        self.optimiser, self.data_digest, self.keep_best, self.watch = optimiser, data_digest, keep_best, watch
+        self.optimisers, self.data_digest, self.keep_best, self.watch = optimisers, data_digest, keep_best, watch
         self.progress, self.carry = Progress(), None  # type: Progress, Any
         self.best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
@@ -239,7 +239,7 @@ class _Run:
         if changed:
             what = f"the settings differ from the run's: {', '.join(changed)}"
             raise TrainingError("E-RESUME-004", what, where=str(folder), mend="give the same flags, or start anew")
-        self.progress, self.carry = record.progress, restore(arrays, self.model, self.optimiser)
+        self.progress, self.carry = record.progress, restore(arrays, self.model, self.optimisers)
         best = {n.removeprefix("best."): a for n, a in arrays.items() if n.startswith("best.")}
         self.best = {n: torch.from_numpy(np.array(a)) for n, a in best.items()} or self.best
         write_log(folder, [line for line in read_log(folder) if line["step"] <= self.progress.step])
@@ -274,10 +274,10 @@ class _Run:
         rate = plan.lr * share(
             plan.schedule, p.step, p.total_steps, warmup_steps=plan.warmup_steps, plateaus=p.plateaus
         )
-        for group in self.optimiser.param_groups:
+        for group in (group for optimiser in self.optimisers for group in optimiser.param_groups):
             group["lr"] = rate
         batch = self.batches.batch(p.step)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss, self.carry = self.objective(batch, self.carry)
         value = float(loss.detach())
         if math.isfinite(value):
@@ -288,7 +288,8 @@ class _Run:
             kept = f"the best model so far, of step {p.best_step}" if p.best_loss is not None else ""
             mend = f"a smaller learning rate, --lr {plan.lr / 4:g}, or a smaller --clip"
             raise TrainingError("E-TRAIN-003", what, where=str(self.folder or ""), mend=mend, kept=kept)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         p.step += 1
         p.tokens += batch.targets.size
         p.loss_sum += value
@@ -348,7 +349,7 @@ class _Run:
             return
         settings, progress = self.settings(), self.progress
         save_checkpoint(
-            self.folder, self.model, self.best, self.optimiser, self.carry, progress, settings, self.data_digest
+            self.folder, self.model, self.best, self.optimisers, self.carry, progress, settings, self.data_digest
         )
 
     def settings(self) -> dict[str, Any]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from chekhov.training.muon import Muon, matrices_of
+
 if TYPE_CHECKING:
     from chekhov.training.loop import Plan
 
-OPTIMISERS = ("adamw", "sgd")
+OPTIMISERS = ("muon", "adamw", "sgd")
 
 
-def make_optimiser(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019) with betas 0.9 and 0.99, or SGD, with ``plan.momentum`` if that is not 0."""
-    weights = list(model.parameters())
+def make_optimisers(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
+    """AdamW (Loshchilov & Hutter 2019) with betas 0.9 and 0.99, beside Muon for the matrices of cells if that is asked
+    for; or SGD, with ``plan.momentum`` if that is not 0."""
+    given: dict[str, Any] = {"lr": plan.lr, "weight_decay": plan.weight_decay}
     if plan.optimiser == "sgd":
-        return torch.optim.SGD(weights, lr=plan.lr, momentum=plan.momentum, weight_decay=plan.weight_decay, fused=True)
-    return torch.optim.AdamW(weights, lr=plan.lr, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=True)
+        return [torch.optim.SGD(model.parameters(), momentum=plan.momentum, fused=True, **given)]
+    matrices = matrices_of(model) if plan.optimiser == "muon" else []
+    apart = {id(matrix) for matrix, _ in matrices}
+    rest = [weight for weight in model.parameters() if id(weight) not in apart]
+    found: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, betas=(0.9, 0.99), fused=True, **given)]
+    return [*found, Muon(matrices, bf16=plan.precision == "bf16", **given)] if matrices else found
 
 
 def clip(model: nn.Module, *, norm: float, value: float | None) -> float:
