@@ -30,7 +30,7 @@ SIZES = {
 LEARNING_RATES = {
     "muon": {
         **{"lstm": 1.2e-2, "gru": 8e-3, "elman": 8e-3, "window": 4e-3},
-        **{"mingru": 8e-3, "minlstm": 8e-3, "qrnn": 8e-3, "sru": 1.6e-2, "indrnn": 8e-3, "rglru": 1.6e-2},
+        **{"mingru": 8e-3, "minlstm": 8e-3, "qrnn": 1.4e-2, "sru": 1.4e-2, "indrnn": 8e-3, "rglru": 1.6e-2},
     },
     "adamw": {
         **{"lstm": 8e-3, "gru": 8e-3, "elman": 8e-3, "window": 4e-3},
