@@ -93,6 +93,7 @@ def test_what_does_not_fit_is_refused(arrays: dict[str, np.ndarray], code: str) 
     assert caught.value.code == code
 
 
-def test_an_unknown_model_is_refused() -> None:
+@pytest.mark.parametrize("setting", [{"model": "forest"}, {"optimiser": "sgd"}])
+def test_an_unknown_model_or_optimiser_is_refused(setting: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="E-LABEL-001"):
-        Tagger(model="forest").fit([["a"]], [["b"]])
+        Tagger(**setting).fit([["a"]], [["b"]])
