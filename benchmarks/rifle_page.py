@@ -34,6 +34,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "5-gram": ("ngram", {"order": 5}),
     "fixed window of 8": ("window", {}),
     "Elman": ("elman", {}),
+    "Elman, by AdamW": ("elman", {"optimiser": "adamw"}),
     "GRU": ("gru", {}),
     "minGRU": ("mingru", {}),
     "LSTM, windows of 32": ("lstm", {"sequence_length": 32}),
