@@ -1,4 +1,4 @@
-"""The one training loop: windows of truncated BPTT, clipping, AdamW, cosine schedule, validation, early stop.
+"""The one training loop: windows of truncated BPTT, clipping, optimiser, schedule, validation, early stop.
 
 Everything that a step depends on is a function of the step number or stands in the checkpoint; so a run that was
 interrupted and resumed ends with the same bits as one that was not.

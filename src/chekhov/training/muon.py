@@ -29,7 +29,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     wide = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
     squares = wide @ wide.mT
     norms = squares.float().norm(dim=(1, 2), keepdim=True).clamp_min(1e-30)
-    X, squares = (wide / norms.sqrt()).to(wide.dtype), (squares / norms).to(wide.dtype)
+    X, squares = wide * norms.rsqrt().to(wide.dtype), squares * norms.reciprocal().to(wide.dtype)
     for iteration in range(ITERATIONS):
         if iteration:
             squares = X @ X.mT
@@ -52,9 +52,8 @@ def matrices_of(model: torch.nn.Module) -> list[tuple[Tensor, int]]:
     for cell in model.modules():
         if isinstance(cell, Cell):
             for weight in cell.parameters():
-                gates, rest = divmod(len(weight), cell.hidden_size)
-                if weight.ndim == 2 and gates and not rest:
-                    found[weight] = gates
+                if weight.ndim == 2 and len(weight) % cell.hidden_size == 0:
+                    found[weight] = len(weight) // cell.hidden_size
     return list(found.items())
 
 
