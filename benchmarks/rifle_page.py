@@ -185,11 +185,11 @@ verb that must come in the last act hangs on a thing eight to twenty words back;
 one time in eight rightly. A net may carry the thing in its state for as long as it likes; whether it does is learnt.
 
 No rifle of the training text hangs for longer than some twenty words: what nets do at 32 and beyond they were never
-taught, and seeds differ there. The Elman net, whose gradient fades ([gradients.md](gradients.md)), learns half of it
-by AdamW in so many passes, with one seed nearly nothing; by Muon, whose steps are as long where the gradient is faint
-as where it is strong ([training.md](training.md)), it learns all of it, as nets with gates do. These carry the thing on
-for longer than they were taught, minGRU, whose gates do not look at the state, the longest. Windows of 32 words cover
-all that there is to learn; those of 256 bring the gradient farther and leave an eighth of the updates
+taught, and seeds differ there. The Elman net, whose gradient fades ([gradients.md](gradients.md)), learns half of it by
+AdamW in so many passes, with one seed nothing beyond eight words; by Muon, whose steps are as long where the gradient
+is faint as where it is strong ([training.md](training.md)), it learns all of it, as nets with gates do. These carry the
+thing on for longer than they were taught, minGRU, whose gates do not look at the state, the longest. Windows of 32
+words cover all that there is to learn; those of 256 bring the gradient farther and leave an eighth of the updates
 ([windows.md](windows.md)).
 
 *Reach* is not *use*: a net's state changes a little with a word of long ago. The *horizon* tells what is of use: from
@@ -216,9 +216,9 @@ nets, small and trained briefly, gain some hundredths of a nat beyond, and where
 
 В обучающем тексте ружьё не висит дольше двадцати слов: тому, что сети делают на 32 словах и дальше, их не учили, и
 запуски там расходятся. Сеть Элмана, чей градиент затухает, с AdamW за столько проходов выучивает половину, а один раз
-почти ничего; с Muon, чей шаг одинаково длинен и там, где градиент мал, она выучивает всё, как и сети с вентилями. Те
-несут вещь дальше, чем их учили, дальше всех minGRU, чьи вентили не смотрят на состояние. Окна в 32 слова вмещают всё,
-чему здесь можно научиться; окна в 256 слов ведут градиент дальше, но оставляют в восемь раз меньше шагов.
+ничего дальше восьми слов; с Muon, чей шаг одинаково длинен и там, где градиент мал, она выучивает всё, как и сети с
+вентилями. Те несут вещь дальше, чем их учили, дальше всех minGRU, чьи вентили не смотрят на состояние. Окна в 32 слова
+вмещают всё, чему здесь можно научиться; окна в 256 слов ведут градиент дальше, но оставляют в восемь раз меньше шагов.
 
 *Reach*: самое дальнее слово, замена которого меняет предсказание. *Horizon*: контекст, длиннее которого брать
 незачем: выигрыш меньше сотой доли ната на слово. Столбцы d: через столько слов после ружья верный глагол вероятнее
