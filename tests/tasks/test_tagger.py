@@ -138,15 +138,10 @@ def test_odd_data(case: str) -> None:
 
 
 def test_few_sentences_have_other_defaults() -> None:
-    adamw = {"optimiser": "adamw", "lr": 3e-3, "weight_decay": 0.01}
-    assert Tagger()._settings_for(5000) == {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10, **adamw}
+    assert Tagger()._settings_for(5000) == {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10}
     of_few = {"features": "affixes,chars", "dropout": 0.0, "nets": 3, "epochs": 20}
-    muon = {"optimiser": "muon", "lr": 5e-3, "weight_decay": 0.05}
-    assert Tagger(dropout=0.0)._settings_for(4999) == of_few | muon
-    assert Tagger(optimiser="adamw", lr=1e-3)._settings_for(1) == of_few | adamw | {"dropout": 0.55, "lr": 1e-3}
-    tagger = Tagger(time=2.0)
-    plan = tagger._plan(tagger._settings_for(1), 12)
-    assert (plan.epochs, plan.optimiser, plan.lr, plan.weight_decay) == (None, "muon", 5e-3, 0.05)
+    assert Tagger(dropout=0.0)._settings_for(4999) == of_few
+    assert Tagger(time=2.0)._plan(12).epochs is None
 
 
 def by_the_gate() -> tuple[list[list[str]], list[list[str]]]:

@@ -53,11 +53,8 @@ def tagger(
         int | None, typer.Option(help="Passes over the text. [10; of few, under 5,000 sentences, 20]")
     ] = None,
     time: Annotated[str | None, typer.Option(help="In place of --epochs: 60s, 5m, 1h.")] = None,
-    optimiser: Annotated[
-        str | None, typer.Option("--optimiser", "--optimizer", help="muon or adamw. [adamw; of few, muon]")
-    ] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate. [muon: 0.005, adamw: 0.003]")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Of the optimiser. [muon: 0.05, adamw: 0.01]")] = None,
+    lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
+    weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.01,
     patience: Annotated[int, typer.Option(help="Stop after so many validations that were no better; 0: never.")] = 0,
     refit: Annotated[
         bool | None,

@@ -27,12 +27,8 @@ from chekhov.tasks.word_inputs import WordInputs
 
 MAX_TOKENS = 16_384  # of a batch, its padding too
 FEW = 5_000  # sentences: of fewer, what a word is made of tells more than the word, and more passes are worth it
-DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10, "optimiser": "adamw"}
-OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "nets": 3, "epochs": 20, "optimiser": "muon"}
-RATES: dict[str, dict[str, float]] = {
-    "muon": {"lr": 5e-3, "weight_decay": 0.05},
-    "adamw": {"lr": 3e-3, "weight_decay": 0.01},
-}
+DEFAULTS: dict[str, Any] = {"features": "affixes", "dropout": 0.5, "nets": 1, "epochs": 10}
+DEFAULTS_OF_FEW: dict[str, Any] = {"features": "affixes,chars", "dropout": 0.55, "nets": 3, "epochs": 20}
 MODELS = ("auto", "net")
 
 
@@ -43,10 +39,10 @@ class Tagger(Estimator):
     is better on the validation part. ``head``: softmax, crf, or auto: a CRF for columns of IOB, IOB2 or BIOES alone.
     ``scheme``: in which spans are written. ``features``: affixes, chars, lm:DIR, lm-backward:DIR, joined by commas;
     ``vectors``: a file of `read_vectors`. ``nets``: so many side by side, whose scores are averaged. ``adversarial``:
-    the share of `adversarial_loss`; 0 trains faster. Sizes in units. ``optimiser``: muon or adamw; ``lr``: its peak
-    rate. Those of `DEFAULTS` that are None are from there, or from `OF_FEW` where there are fewer than 5,000 sentences,
-    ``lr`` and ``weight_decay`` from `RATES`. ``refit``: learn the validation part in the end, too; None: where it was
-    taken from the training part, and was not given for that alone.
+    the share of `adversarial_loss`; 0 trains faster. Sizes in units, ``lr`` the peak rate of AdamW.
+    ``features``, ``dropout``, ``nets`` and ``epochs`` that are None are of `DEFAULTS`, or of `DEFAULTS_OF_FEW` where
+    there are fewer than 5,000 sentences. ``refit``: learn the validation part in the end, too; None: where it was taken
+    from the training part, and was not given for that alone.
     After `fit`: ``net``, ``words``, ``labels_`` (of each column) and ``training``, the record of the run.
     """
 
@@ -80,9 +76,8 @@ class Tagger(Estimator):
         epochs: int | None = None,
         time: float | None = None,
         batch_size: int = 16,
-        optimiser: str | None = None,
-        lr: float | None = None,
-        weight_decay: float | None = None,
+        lr: float = 3e-3,
+        weight_decay: float = 0.01,
         patience: int = 0,
         refit: bool | None = None,
         seed: int = 0,
@@ -94,7 +89,7 @@ class Tagger(Estimator):
         self.word_size, self.affix_size, self.dropout, self.word_dropout = word_size, affix_size, dropout, word_dropout
         self.epochs, self.time, self.batch_size, self.lr = epochs, time, batch_size, lr
         self.weight_decay, self.patience, self.seed, self.adversarial = weight_decay, patience, seed, adversarial
-        self.refit, self.optimiser = refit, optimiser
+        self.refit = refit
 
     def fit(
         self,
@@ -155,7 +150,7 @@ class Tagger(Estimator):
             net,
             numbered,
             lambda rows, places: targets[:, places],
-            self._plan(chosen, chosen["epochs"]),
+            self._plan(chosen["epochs"]),
             data=[targets, *self.inputs.arrays().values()],
             validate=lambda: self._error(valid_words, valid_tags),
             folder=folder,
@@ -315,13 +310,7 @@ class Tagger(Estimator):
 
     def _settings_for(self, sentences: int) -> dict[str, Any]:
         """Those that depend on how many sentences there are, unless they are given."""
-        defaults = DEFAULTS if sentences >= FEW else OF_FEW
-        optimiser = self.optimiser or defaults["optimiser"]
-        if optimiser not in RATES:
-            raise UsageError(
-                "E-LABEL-001", f"the optimiser {optimiser!r} is unknown", mend=f"one of {', '.join(RATES)}"
-            )
-        defaults = {**defaults, **RATES[optimiser]}
+        defaults = DEFAULTS if sentences >= FEW else DEFAULTS_OF_FEW
         given = {name: getattr(self, name) for name in defaults}
         return {name: default if given[name] is None else given[name] for name, default in defaults.items()}
 
@@ -330,11 +319,11 @@ class Tagger(Estimator):
         inputs = self.inputs.encoder_sizes(self.affix_size, self.character_size, self.projection_size)
         return {**{name: getattr(self, name) for name in names}, "dropout": dropout, "nets": nets, **inputs}
 
-    def _plan(self, chosen: dict[str, Any], epochs: int) -> Any:
+    def _plan(self, epochs: int) -> Any:
         from chekhov.training.loop import Plan
 
-        given = {name: getattr(self, name) for name in ("time", "batch_size", "patience", "seed")}
-        given |= {name: chosen[name] for name in ("optimiser", "lr", "weight_decay")}
+        names = ("time", "batch_size", "lr", "weight_decay", "patience", "seed")
+        given = {name: getattr(self, name) for name in names}
         return Plan(epochs=None if self.time else epochs, **given)
 
     def _scores(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[Any, Any, list[NDArray[np.float32]]]]:

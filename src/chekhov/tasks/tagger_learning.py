@@ -76,8 +76,7 @@ def learn_all(tagger: Tagger, sentences: Sentences, columns: Sequence[Tags], wat
     texts, tags = cut(sentences, columns, rows)
     numbered, targets = tagger.inputs.number(texts), as_targets(tags, tagger.labels_)
     times = itertools.count()
-    used = tagger.training["used"]
-    plan = tagger._plan(used, max(1, round(MORE * used["epochs"])))
+    plan = tagger._plan(max(1, round(MORE * tagger.training["used"]["epochs"])))
     plan = replace(plan, time=plan.time and MORE * plan.time, patience=0)
     net.train()
     report = train_labels(
