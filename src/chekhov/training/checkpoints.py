@@ -56,10 +56,12 @@ def save_checkpoint(
 ) -> None:
     arrays: Arrays = {f"model.{name}": array for name, array in model.arrays().items()}
     arrays.update({f"best.{name}": tensor.numpy() for name, tensor in best.items()})
-    for number, optimiser in enumerate(optimisers):
+    first = 0  # the weights of all optimisers are numbered one after the other
+    for optimiser in optimisers:
         for index, state in optimiser.state_dict()["state"].items():
             for name, value in state.items():
-                arrays[f"optimiser.{number}.{index}.{name}"] = value.detach().numpy()
+                arrays[f"optimiser.{first + index}.{name}"] = value.detach().numpy()
+        first += count_of(optimiser)
     if carry is not None:
         arrays.update({f"carry.{index}": leaf.numpy() for index, leaf in enumerate(leaves(carry))})
     arrays["generator"] = torch.get_rng_state().numpy()
@@ -69,6 +71,11 @@ def save_checkpoint(
     for path in folder.glob("checkpoint-*.safetensors"):
         if path.name != name:
             path.unlink(missing_ok=True)
+
+
+def count_of(optimiser: torch.optim.Optimizer) -> int:
+    """How many weights it has."""
+    return sum(len(group["params"]) for group in optimiser.param_groups)
 
 
 def read_checkpoint(folder: Path) -> tuple[CheckpointFile, Arrays]:
@@ -93,13 +100,17 @@ def restore(arrays: Arrays, model: Any, optimisers: list[torch.optim.Optimizer])
     """Put the checkpoint's arrays back; returns the carry (None if the run had none yet)."""
     weights = {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}
     model.load_arrays(weights)
-    states = [optimiser.state_dict() for optimiser in optimisers]
+    moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, array in arrays.items():
         if name.startswith("optimiser."):
-            _, number, index, key = name.split(".", 3)
-            states[int(number)]["state"].setdefault(int(index), {})[key] = torch.from_numpy(np.array(array))
-    for optimiser, state in zip(optimisers, states):
+            _, index, key = name.split(".", 2)
+            moments.setdefault(int(index), {})[key] = torch.from_numpy(np.array(array))
+    first = 0
+    for optimiser in optimisers:
+        state, count = optimiser.state_dict(), count_of(optimiser)
+        state["state"] = {index: moments[first + index] for index in range(count) if first + index in moments}
         optimiser.load_state_dict(state)
+        first += count
     torch.set_rng_state(torch.from_numpy(np.array(arrays["generator"])))
     if "carry.0" not in arrays:
         return None
