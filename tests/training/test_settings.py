@@ -45,6 +45,24 @@ def test_a_step_of_sgd_is_its_formula(momentum: float) -> None:
     torch.testing.assert_close(net.weight.detach(), weight, atol=1e-7, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "flags", "expected"),
+    [
+        ("lstm", {}, ("muon", 0.012, 0.1)),
+        ("window", {}, ("adamw", 0.004, 0.01)),
+        ("elman", {"optimiser": "adamw"}, ("adamw", 0.008, 0.01)),
+        ("gru", {"optimiser": "sgd", "weight_decay": 0.0}, ("sgd", 1.0, 0.0)),
+        ("window", {"optimiser": "muon", "lr": 0.02}, ("muon", 0.02, 0.1)),
+    ],
+)
+def test_optimiser_rate_and_decay_by_kind(
+    source: Path, tmp_path: Path, kind: str, flags: dict[str, Any], expected: tuple[str, float, float]
+) -> None:
+    chekhov.train(kind, source, out=tmp_path / "m", **{**TINY, "epochs": 1}, **flags)
+    plan = json.loads((tmp_path / "m" / "checkpoint.json").read_text())["plan"]
+    assert (plan["optimiser"], plan["lr"], plan["weight_decay"]) == expected
+
+
 def test_clipping_by_norm_keeps_the_direction_and_by_value_the_bounds() -> None:
     net = torch.nn.Linear(4, 4)
     gradient = torch.randn(4, 4)

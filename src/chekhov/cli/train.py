@@ -156,7 +156,9 @@ def options_of_every_net(
     sequence_length: Annotated[int, typer.Option(help="Window of truncated BPTT, in tokens.")] = 64,
     epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,
     time: Annotated[str | None, typer.Option(help="Wall time of training steps: 60s, 5m, 1h. [5m]")] = None,
-    optimiser: Annotated[str, typer.Option("--optimiser", "--optimizer", help="muon, adamw or sgd.")] = "muon",
+    optimiser: Annotated[
+        str | None, typer.Option("--optimiser", "--optimizer", help="muon, adamw or sgd. [muon; window: adamw]")
+    ] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate. [by kind; sgd: 1]")] = None,
     momentum: Annotated[float, typer.Option(help="Of sgd.")] = 0.0,
     schedule: Annotated[str, typer.Option(help="cosine, constant, or plateau (/ 4 when no better).")] = "cosine",

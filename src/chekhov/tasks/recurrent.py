@@ -37,6 +37,7 @@ LEARNING_RATES = {
         **{"mingru": 8e-3, "minlstm": 8e-3, "qrnn": 8e-3, "sru": 1.6e-2, "indrnn": 8e-3, "rglru": 1.6e-2},
     },
 }
+OPTIMISERS = {"window": "adamw"}  # else muon
 WEIGHT_DECAYS = {"muon": 0.1, "adamw": 0.01, "sgd": 0.01}
 
 
@@ -65,7 +66,7 @@ def train_recurrent(
     epochs: int | None = None,
     time: float | str | None = None,
     lr: float | None = None,
-    optimiser: str = "muon",
+    optimiser: str | None = None,
     momentum: float = 0.0,
     schedule: str = "cosine",
     warmup_steps: int = 20,
@@ -104,6 +105,7 @@ def train_recurrent(
     if plot:
         check_plot(Path(plot))  # now, and not after an hour
     torch.set_num_threads(threads)
+    optimiser = optimiser or OPTIMISERS.get(kind, "muon")
     plan = Plan(
         batch_size=batch_size,
         sequence_length=sequence_length,
