@@ -123,18 +123,18 @@ The horizon does not move: no rifle of this text hangs for longer than some twen
 is enough. Even that of 8, where each rifle's gradient is cut on the way: the state is carried over the cut, and it
 seems that what it holds of the thing by chance is enough for the next window to learn to keep it.
 
-At 32 words, farther than the text teaches, windows of 32 are ahead of those of 256 in all three seeds, and those of 8
-lie between. From 64 words on one seed differs from the next by more than one window from another: three seeds rank
-nothing there, and a single run says nothing.
+At 32 words, farther than the text teaches, windows of 32 have the best mean and those of 8 and 256 lie behind, with
+runs that overlap. From 64 words on one seed differs from the next by more than one window from another: three seeds
+rank nothing there, and a single run says nothing.
 
-In [memory.md](memory.md) windows of 256 look much worse than those of 32: there the time was the same, and they make
-fewer updates in it. With as many updates the test part is predicted equally well.
+In [memory.md](memory.md) windows of 256 take as many passes over the text as those of 32, and so an eighth of the
+updates.
 
 ## Что меняет окно обучения?
 
 Градиент обрезается на краю окна, состояние переносится. При равном числе шагов обучения окна в 8, 32 и 256 слов дают
-один и тот же горизонт: ружьё в этом тексте не висит дольше двадцати слов, и до этого расстояния хватает любого окна.
-На 32 словах окна в 32 лучше окон в 256 во всех трёх запусках; дальше разброс между запусками больше разницы между
+один и тот же горизонт: ружьё в этом тексте не висит дольше двадцати слов, и до этого расстояния хватает любого окна. На
+32 словах в среднем впереди окна в 32, но запуски перекрываются; дальше разброс между запусками больше разницы между
 окнами, и судить по одному запуску нельзя.
 
 Measured on {machine}, one thread.
