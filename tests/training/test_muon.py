@@ -93,3 +93,16 @@ def test_every_weight_has_one_optimiser() -> None:
     assert not both[0] & both[1]
     assert both[0] | both[1] == {id(w) for w in net.parameters()}
     assert isinstance(matrices, Muon) and len(both[1]) == 2
+
+
+def test_a_closure_reckons_the_gradient_of_its_step() -> None:
+    weight = torch.nn.Parameter(torch.eye(4))
+    optimiser = Muon([(weight, 1)], lr=0.1)
+
+    def closure() -> torch.Tensor:
+        loss = weight.square().sum()
+        (weight.grad,) = torch.autograd.grad(loss, [weight])
+        return loss.detach()
+
+    losses = [float(optimiser.step(closure)) for _ in range(5)]
+    assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] == 4

@@ -71,7 +71,11 @@ class Muon(torch.optim.Optimizer):
         self.dtype = torch.bfloat16 if bf16 else torch.float32
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """As PyTorch's optimisers have it: ``closure``, if there is one, reckons the gradients anew, and its loss is
+        the result."""
+        with torch.enable_grad():
+            loss = None if closure is None else closure()
         for group in self.param_groups:
             matrix = group["params"][0]
             if matrix.grad is None:
@@ -84,3 +88,4 @@ class Muon(torch.optim.Optimizer):
             length = LENGTH * max(len(matrix) / group["gates"], matrix.shape[1]) ** 0.5
             matrix.mul_(1 - group["lr"] * group["weight_decay"])
             matrix.add_(step, alpha=-group["lr"] * length)
+        return loss
