@@ -23,7 +23,11 @@ for bf16 in (False, True):
         twin.load_state_dict(module.state_dict())
         xs = torch.randn(5, 11, 9)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            found, expected = module(xs)[0].float(), twin(xs)[0].float()
+            found = module(xs)[0].float()
+        # PyTorch's own LSTM fails in bfloat16 on processors without AVX-512
+        fails = name == "LSTM" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16 and not fails):
+            expected = twin(xs)[0].float()
         torch.testing.assert_close(found, expected, atol=3e-2 if bf16 else 1e-5, rtol=0)
         found.square().sum().backward()
         expected.square().sum().backward()

@@ -7,11 +7,12 @@
 Constructor, call, shapes, defaults, errors, names of the weights, ``PackedSequence``: all PyTorch's, since the classes
 are its own with another way to compute. What the kernels do not do (other devices and dtypes, ``proj_size``, what
 ``docs/nn.md`` lists) PyTorch computes. Under ``torch.autocast("cpu", torch.bfloat16)``, or with ``precision="bf16"``,
-they multiply in bfloat16, else in float32. The cells, single steps, are PyTorch's own.
+they multiply in bfloat16 where the processor does, else in float32. The cells, single steps, are PyTorch's own.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,16 @@ from torch.nn import GRUCell, LSTMCell, RNNCell
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from chekhov.kernels import dispatch
-from chekhov.recurrent.sequences import elman_sequence, gru_sequence, in_bf16, lstm_sequence, runs_here, torch_is_faster
+from chekhov.recurrent.sequences import (
+    elman_sequence,
+    gru_sequence,
+    in_bf16,
+    lstm_by_torch,
+    lstm_sequence,
+    multiplies_bf16,
+    runs_here,
+    torch_is_faster,
+)
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
@@ -156,7 +166,7 @@ def torch_is_as_fast() -> bool:
     """Whether PyTorch's LSTM is to be asked, whatever its size: in float32 with one thread, where oneDNN is seldom
     slower than our kernels and often faster (`benchmarks/kernels.py`), and with several that spin between two steps:
     they are slow if they sleep, and in the way of ours if they spin. Not where ``CHEKHOV_ISA`` names our kernels."""
-    if in_bf16() or dispatch.wanted():
+    if multiplies_bf16() or dispatch.wanted():
         return False
     return torch.get_num_threads() == 1 or os.environ.get("OMP_WAIT_POLICY", "").lower() != "passive"
 
@@ -166,14 +176,15 @@ class LSTM(InPrecision, torch.nn.LSTM):
 
     def computed(self, input: Any, hx: Any) -> Any:
         theirs = torch_is_as_fast() or torch_is_faster(self.hidden_size)
+        by_torch = functools.partial(torch.nn.LSTM.forward, self)
         if (theirs and not isinstance(input, PackedSequence)) or (isinstance(hx, (tuple, list)) and len(hx) != 2):
-            return torch.nn.LSTM.forward(self, input, hx)
+            return lstm_by_torch(by_torch, input, hx)
         batch = 0 if self.batch_first else 1
         alone = unbatched(self, input, hx)
         xs = input.unsqueeze(batch) if alone else input
         states = tuple(s.unsqueeze(1) for s in hx) if alone and hx is not None else hx
         if not fits(self, xs, states):
-            return torch.nn.LSTM.forward(self, input, hx)
+            return lstm_by_torch(by_torch, input, hx)
         outputs, (h, c) = through_layers(self, lstm_layer, 2, xs, states)
         return (outputs.squeeze(batch), (h.squeeze(1), c.squeeze(1))) if alone else (outputs, (h, c))
 

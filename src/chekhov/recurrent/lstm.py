@@ -13,6 +13,7 @@ from chekhov.recurrent.sequences import (
     Zoneout,
     by_formula,
     layer_norm_lstm_sequence,
+    lstm_by_torch,
     lstm_sequence,
     runs_here,
     torch_is_faster,
@@ -161,7 +162,8 @@ class LSTM(TorchCell):
             return outputs, LSTMState(h, c)
         if self.extras:
             return super().unroll(xs, state)
-        outputs, (h, c) = self.by_torch(xs, (state.h[None].contiguous(), state.c[None].contiguous()))
+        ends = state.h[None].contiguous(), state.c[None].contiguous()
+        outputs, (h, c) = lstm_by_torch(self.by_torch, xs, ends)
         return outputs, LSTMState(h[0], c[0])
 
 

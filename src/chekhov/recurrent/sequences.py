@@ -6,10 +6,13 @@ Numba is loaded, and kernels are compiled, when the first sequence is asked for.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from chekhov.kernels import dispatch
 
@@ -23,8 +26,40 @@ def runs_here(xs: Tensor, weights: Tensor) -> bool:
     """Whether there is a kernel for xs (B, T, I) and these weights; float16 and float64 are left to PyTorch."""
     if xs.device.type != "cpu" or weights.dtype != torch.float32 or xs.numel() == 0:
         return False
-    path = dispatch.chosen()
-    return path.compiled and (not torch.is_autocast_enabled("cpu") or (path.bf16 and in_bf16()))
+    return dispatch.chosen().compiled and (not torch.is_autocast_enabled("cpu") or in_bf16())
+
+
+def multiplies_bf16() -> bool:
+    """Whether autocast asks for bfloat16 and the kernels multiply it; else they compute in float32, and round."""
+    return in_bf16() and dispatch.chosen().bf16
+
+
+def rounding(sequence: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Any]:
+    """Where autocast asks for bfloat16 and this processor does not multiply it: in float32, what is shown rounded."""
+
+    @functools.wraps(sequence)
+    def computed(*tensors: Tensor | None, **how: Any) -> tuple[Tensor, ...]:
+        if not in_bf16() or multiplies_bf16():
+            return sequence(*tensors, **how)
+        floats = [t.float() if t is not None and t.dtype == torch.bfloat16 else t for t in tensors]
+        with torch.autocast("cpu", enabled=False):
+            outputs, *last = sequence(*floats, **how)
+        return outputs.bfloat16(), *last
+
+    return computed
+
+
+def lstm_by_torch(forward: Callable[[Any, Any], Any], xs: Any, states: Any) -> Any:
+    """PyTorch's LSTM of xs, a tensor or packed. Under autocast it wants bfloat16 of oneDNN, which fails on processors
+    without AVX-512: there in float32, and rounded."""
+    data = xs.data if isinstance(xs, PackedSequence) else xs
+    rounded = in_bf16() and isinstance(data, Tensor) and data.dtype in (torch.float32, torch.bfloat16)
+    if not rounded or data.device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return forward(xs, states)
+    with torch.autocast("cpu", enabled=False):
+        floats = tuple(s.float() for s in states) if isinstance(states, tuple) else states
+        outputs, (h, c) = forward(xs.float(), floats)
+    return outputs.to(torch.bfloat16), (h.bfloat16(), c.bfloat16())
 
 
 WIDEST_FLOAT32_LSTM = 576  # units: beyond, the recurrent matrix is read from afar at every step, and oneDNN is faster
@@ -32,7 +67,7 @@ WIDEST_FLOAT32_LSTM = 576  # units: beyond, the recurrent matrix is read from af
 
 def torch_is_faster(hidden_size: int) -> bool:
     """Whether PyTorch's own kernel, the only good one that it has, is to be asked: a wide LSTM in float32."""
-    return not in_bf16() and hidden_size > widest_float32_lstm()
+    return not multiplies_bf16() and hidden_size > widest_float32_lstm()
 
 
 def widest_float32_lstm() -> int:
@@ -53,9 +88,9 @@ def kernels_of(cell: str, hidden_size: int, options: dict[str, object], precisio
     path = dispatch.chosen()
     ours = cell in ("lstm", "gru", *SCANS) or (cell == "elman" and options.get("activation", "tanh") != "identity")
     extras = any(options.get(name) for name in ("zoneout", "peephole", "coupled", "layer_norm"))
-    wide = cell == "lstm" and not extras and hidden_size > widest_float32_lstm() and precision == "float32"
-    fits = precision == "float32" or (path.bf16 and precision == "bf16")
-    return path.name if not path.compiled or (ours and fits and not wide) else "torch"
+    in_float32 = precision == "float32" or not path.bf16
+    wide = cell == "lstm" and not extras and hidden_size > widest_float32_lstm() and in_float32
+    return path.name if not path.compiled or (ours and not wide) else "torch"
 
 
 class Zoneout(NamedTuple):
@@ -63,6 +98,7 @@ class Zoneout(NamedTuple):
     seeds: tuple[int, int] | None  # of the masks of c and of h; None: all units keep that share, the expectation
 
 
+@rounding
 def lstm_sequence(
     xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
     *, reverse: bool = False, time_first: bool = False, zoneout: Zoneout | None = None, p: Tensor | None = None,
@@ -73,6 +109,7 @@ def lstm_sequence(
     return LSTMSequence.apply(xs, h, c, W, U, b, lengths, reverse, in_bf16(), time_first, zoneout, p)
 
 
+@rounding
 def layer_norm_lstm_sequence(
     xs: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, *norm: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -82,6 +119,7 @@ def layer_norm_lstm_sequence(
     return LayerNormLSTMSequence.apply(xs, h, c, W, U, b, *norm, in_bf16())
 
 
+@rounding
 def gru_sequence(
     xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, b_hh: Tensor, lengths: Tensor | None = None,
     *, reverse: bool = False, time_first: bool = False,
@@ -92,6 +130,7 @@ def gru_sequence(
     return GRUSequence.apply(xs, h, W, U, b, b_hh, lengths, reverse, in_bf16(), time_first)
 
 
+@rounding
 def gru_before_sequence(
     xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
     *, reverse: bool = False, time_first: bool = False,
@@ -102,6 +141,7 @@ def gru_before_sequence(
     return GRUBeforeSequence.apply(xs, h, W, U, b, lengths, reverse, in_bf16(), time_first)
 
 
+@rounding
 def elman_sequence(
     xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, lengths: Tensor | None = None,
     *, reverse: bool = False, time_first: bool = False, activation: str = "tanh",
@@ -112,6 +152,7 @@ def elman_sequence(
     return ElmanSequence.apply(xs, h, W, U, b, lengths, reverse, in_bf16(), activation, time_first)
 
 
+@rounding
 def scan_sequence(
     xs: Tensor, state: Tensor, W: Tensor, b: Tensor, vectors: Tensor, lengths: Tensor | None = None,
     *, kind: str, reverse: bool = False, time_first: bool = False,

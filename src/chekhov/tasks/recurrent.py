@@ -98,7 +98,7 @@ def train_recurrent(
     from chekhov.recurrent.sequences import kernels_of
     from chekhov.training.loop import Plan, train_loop
     from chekhov.training.plot import check_plot, curve_line, plot_curves
-    from chekhov.training.precision import choose_precision
+    from chekhov.training.precision import choose_precision, multiplies_bf16
     from chekhov.training.progress import Watcher, tensorboard_writer
 
     check_cell_options(kind, cell_options)
@@ -126,6 +126,8 @@ def train_recurrent(
         seed=seed,
     )
     plan.check()
+    if plan.precision == "bf16" and not multiplies_bf16():
+        note("this processor does not multiply bfloat16: --precision bf16 only rounds here, and is no faster")
     training["threads"] = threads
     torch.manual_seed(seed)
     given = {"hidden_size": hidden_size, "num_layers": num_layers, "embedding_size": embedding_size}

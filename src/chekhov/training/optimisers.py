@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from chekhov.training.muon import Muon, matrices_of
+from chekhov.training.precision import multiplies_bf16
 
 if TYPE_CHECKING:
     from chekhov.training.loop import Plan
@@ -25,7 +26,8 @@ def make_optimisers(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]
     apart = {id(matrix) for matrix, _ in matrices}
     rest = [weight for weight in model.parameters() if id(weight) not in apart]
     found: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, betas=(0.9, 0.99), fused=True, **given)]
-    return [*found, Muon(matrices, bf16=plan.precision == "bf16", **given)] if matrices else found
+    bf16 = plan.precision == "bf16" and multiplies_bf16()
+    return [*found, Muon(matrices, bf16=bf16, **given)] if matrices else found
 
 
 def clip(model: nn.Module, *, norm: float, value: float | None) -> float:

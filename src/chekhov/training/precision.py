@@ -16,7 +16,11 @@ def choose_precision(name: str) -> str:
         raise UsageError("E-TRAIN-005", f"the precision {name!r} is unknown", mend=f"one of {', '.join(PRECISIONS)}")
     if name != "auto":
         return name
-    fast = torch.backends.cpu.get_cpu_capability().startswith("AVX512") and bool(
+    return "bf16" if multiplies_bf16() else "float32"
+
+
+def multiplies_bf16() -> bool:
+    """Whether PyTorch can let this processor multiply bfloat16; elsewhere that is slower than float32."""
+    return torch.backends.cpu.get_cpu_capability().startswith("AVX512") and bool(
         {"avx512_bf16", "amx_bf16"} & set(processor().get("flags", "").split())
     )
-    return "bf16" if fast else "float32"
