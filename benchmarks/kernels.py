@@ -41,6 +41,7 @@ from chekhov.recurrent.lstm import LSTM
 from chekhov.recurrent.sequences import SCANS
 from chekhov.training.objectives import next_token
 from chekhov.training.optimisers import clip
+from chekhov.training.precision import multiplies_bf16
 
 SHAPES = {
     "H512 B8 T64 I128": (8, 64, 128, 512),
@@ -50,6 +51,8 @@ SHAPES = {
     "H64 B1 T35": (1, 35, 64, 64),
 }
 PEAK_DEPTHS = (512, 256)
+BF16 = multiplies_bf16()
+PRECISIONS = (False, True) if BF16 else (False,)  # without, PyTorch's LSTM may fail in bf16
 clock = time.process_time  # of one thread; of several the wall's
 
 
@@ -91,7 +94,7 @@ def layers(rounds: int) -> None:
             ours = getattr(nn, name)(I, H, batch_first=True)
             ours.load_state_dict(theirs.state_dict())
             xs = torch.randn(B, T, I, requires_grad=True)
-            for bf16 in (False, True):
+            for bf16 in PRECISIONS:
                 pair = [layer(theirs, xs, bf16), layer(ours, xs, bf16)]
                 dtype = "bf16" if bf16 else "float32"
                 report(f"{name} {shape}", dtype, *interleaved(pair, rounds), 6.0 * B * T * gates * H * (I + H))
@@ -99,7 +102,7 @@ def layers(rounds: int) -> None:
 
 def packed(rounds: int) -> None:
     lengths = torch.linspace(15, 100, 32).long()
-    for bf16 in (False, True):
+    for bf16 in PRECISIONS:
         theirs, ours = torch.nn.LSTM(256, 256), nn.LSTM(256, 256)
         xs = pack_padded_sequence(torch.randn(100, 32, 256), lengths, enforce_sorted=False)
         pair = [layer(theirs, xs, bf16), layer(ours, xs, bf16)]
@@ -180,7 +183,7 @@ def training_step(
 def steps(rounds: int) -> None:
     for kind, cell in (("LSTM", "lstm"), ("GRU", "gru"), ("RNN", "elman")):
         for name, sizes in STEPS.items():
-            for bf16 in (False, True):
+            for bf16 in PRECISIONS:
                 pair = [plain_step(kind, sizes, bf16), training_step(cell, sizes, bf16)]
                 report(f"training step {kind} {name}", "bf16" if bf16 else "float32", *interleaved(pair, rounds))
 
@@ -189,10 +192,11 @@ def awd(rounds: int) -> None:
     """The shape of Merity, Keskar & Socher 2018 on the Penn Treebank (their last layer has 400 units), and what their
     regularisers cost: locked dropout, weight drop, AR, TAR (left: ours without; right: ours with them)."""
     sizes = (20, 70, 10_000, 400, 1150, 3, 0.4)
-    ours, own = training_step("lstm", sizes, True), {"locked_dropout": True, "weight_drop": 0.5}
-    report("training step H1150x3 B20 T70 V10k", "bf16", *interleaved([plain_step("LSTM", sizes, True), ours], rounds))
-    both = [ours, training_step("lstm", sizes, True, {"alpha": 2.0, "beta": 1.0}, own)]
-    report("  regularised against ours", "bf16", *interleaved(both, rounds))
+    ours, own = training_step("lstm", sizes, BF16), {"locked_dropout": True, "weight_drop": 0.5}
+    dtype = "bf16" if BF16 else "float32"
+    report("training step H1150x3 B20 T70 V10k", dtype, *interleaved([plain_step("LSTM", sizes, BF16), ours], rounds))
+    both = [ours, training_step("lstm", sizes, BF16, {"alpha": 2.0, "beta": 1.0}, own)]
+    report("  regularised against ours", dtype, *interleaved(both, rounds))
 
 
 def pieces(rounds: int) -> None:
@@ -235,14 +239,14 @@ def by_torch(module: Any, step: Callable[[], None]) -> Callable[[], None]:
 def own_cells(rounds: int) -> None:
     """Cells that PyTorch does not have: against themselves in PyTorch, and against our LSTM with as many parameters."""
     name, sizes = "H256x2 B32 T128", (32, 128, 200, 256, 256, 2, 0.0)
-    for bf16 in (False, True):
+    for bf16 in PRECISIONS:
         step, twin = (training_step("gru", sizes, bf16, reset="before") for _ in range(2))
         dtype = "bf16" if bf16 else "float32"
         report(f"training step gru before {name}", dtype, *interleaved([by_torch(gru, twin), step], rounds))
     for kind in SCANS:
         wanted = parameters(kind, 256)
         width = min(range(64, 512, 8), key=lambda h: abs(wanted - parameters("lstm", h)))
-        for bf16 in (False, True):
+        for bf16 in PRECISIONS:
             step, twin = (training_step(kind, sizes, bf16) for _ in range(2))
             equal = training_step("lstm", (32, 128, 200, 256, width, 2, 0.0), bf16)
             theirs, large, ours = interleaved([by_torch(scan, twin), equal, step], rounds)
@@ -255,7 +259,7 @@ def lstm_options(rounds: int) -> None:
     """One layer with an option (left: the plain one, right: with it; below 1 it is slower)."""
     for shape, (B, T, I, H) in SHAPES.items():
         xs = torch.randn(B, T, I, requires_grad=True)
-        for bf16 in (False, True):
+        for bf16 in PRECISIONS:
             plain = unrolled(LSTM(I, H), xs, bf16)
             for options in ({"zoneout": 0.1}, {"peephole": True}, {"coupled": True}, {"layer_norm": True}):
                 pair = [plain, unrolled(LSTM(I, H, **options), xs, bf16)]
@@ -281,7 +285,7 @@ def peak(rounds: int) -> None:
     global step_product, tiles_on, tiles_off  # a kernel that closes over another is compiled in every process
     step_product, tiles_on, tiles_off = product, tile_kernels.tiles_on, tile_kernels.tiles_off
     run = kernel(many_products)
-    for dtype in (np.float32, np.uint16):
+    for dtype in (np.float32, np.uint16)[: len(PRECISIONS)]:
         rows = 32 if dtype == np.uint16 and dispatch.chosen().name == "amx" else 8
         for K in PEAK_DEPTHS:
             a, panel, out = np.zeros(rows * (K + 32), dtype), np.zeros(K * 32, dtype), np.zeros(rows * 32, np.float32)
@@ -312,7 +316,7 @@ print(time.process_time() - start)
 def compiling(rounds: int) -> None:
     """CPU seconds until the kernels of a training run are there, compiled or from the disk; Numba's start included."""
     for kind in ("lstm", "gru", "elman"):
-        for precision in ("float32", "bf16"):
+        for precision in ("float32", "bf16")[: len(PRECISIONS)]:
             with tempfile.TemporaryDirectory() as folder:
                 program = [sys.executable, "-c", COMPILING.format(kind=kind, precision=precision)]
                 environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
