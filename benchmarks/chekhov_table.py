@@ -35,7 +35,7 @@ NETS: dict[str, tuple[str, dict[str, Any]]] = {
     "minGRU, 3 layers": ("mingru", {"num_layers": 3, "residual": True}),
     "LSTM": ("lstm", {}),
 }
-LONG = {"hidden_size": 512, "lr": 3.5e-3, "batch_size": 8, "time": 590}
+LONG = {"hidden_size": 512, "lr": 7e-3, "batch_size": 8, "time": 590}
 
 
 def main() -> None:
