@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from chekhov.recurrent.language_model import RecurrentLM
 
 PRECISIONS = ("auto", "float32", "bf16", "int8")
-SMALLER = ("int8", "bf16")  # what ``auto`` tries, in this order
+FASTEST = ("int8", "bf16", "float32")  # what ``auto`` tries, in this order
 
 
 def silent(message: str) -> None:
@@ -26,8 +26,8 @@ def decoder(
     """The model to generate with. ``recurrent``: the kinds that are nets.
 
     ``float32``: the model itself, which is what `score` and `evaluate` measure. ``int8``, ``bf16``: its nets with
-    rounded weights, where this machine has the kernels; else in float32, which ``note`` tells. ``auto``: the fastest
-    there is; models without nets as they are. Raises `UsageError` for another name, and for ``int8`` or ``bf16`` of
+    rounded weights, where this machine has the kernels; else in float32, which ``note`` tells. ``auto``: on the fastest
+    kernels there are, in float32 if there are no others; models without nets as they are. Raises `UsageError` for another name, and for ``int8`` or ``bf16`` of
     a model that has no net.
     """
     if precision not in PRECISIONS:
@@ -54,7 +54,7 @@ def decoder(
 def on_kernels(model: RecurrentLM, precision: str, note: Callable[[str], None]) -> LanguageModel[Any]:
     from chekhov.recurrent.generator import Generator, refusal
 
-    for name in SMALLER if precision == "auto" else (precision,):
+    for name in FASTEST if precision == "auto" else (precision,):
         why = refusal(model, name)
         if not why:
             return Generator(model, name)
