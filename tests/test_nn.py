@@ -21,7 +21,6 @@ FORMS = list(itertools.product((1, 2), (False, True), (False, True), (False, Tru
 @pytest.fixture(autouse=True)
 def on_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nn, "torch_is_as_fast", lambda: False)
-    monkeypatch.setattr(nn, "torch_is_faster", lambda hidden_size: False)
 
 
 def tensors(found: Any) -> list[Tensor]:

@@ -71,11 +71,8 @@ def torch_is_faster(hidden_size: int) -> bool:
 
 
 def widest_float32_lstm() -> int:
-    """By `benchmarks/kernels.py`: where there is AMX oneDNN was the faster one in float32 at every size, and where
-    there is no AVX-512 with one thread. Not where ``CHEKHOV_ISA`` names our kernels."""
-    name = dispatch.chosen().name
-    alone = name == "avx2" and torch.get_num_threads() == 1 and not dispatch.wanted()
-    return 0 if name == "amx" or alone else WIDEST_FLOAT32_LSTM
+    """Where there is AMX, oneDNN was the faster one in float32 at every size (`benchmarks/kernels.py`)."""
+    return 0 if dispatch.chosen().name == "amx" else WIDEST_FLOAT32_LSTM
 
 
 def by_formula() -> bool:

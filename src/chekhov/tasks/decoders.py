@@ -27,8 +27,8 @@ def decoder(
 
     ``float32``: the model itself, which is what `score` and `evaluate` measure. ``int8``, ``bf16``: its nets with
     rounded weights, where this machine has the kernels; else in float32, which ``note`` tells. ``auto``: on the fastest
-    kernels there are, in float32 if there are no others; models without nets as they are. Raises `UsageError` for another name, and for ``int8`` or ``bf16`` of
-    a model that has no net.
+    kernels there are, in float32 if there are no others; models without nets as they are. Raises `UsageError` for
+    another name, and for ``int8`` or ``bf16`` of a model that has no net.
     """
     if precision not in PRECISIONS:
         what = f"the precision {precision!r} is unknown"

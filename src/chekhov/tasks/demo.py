@@ -100,7 +100,7 @@ def verdict(
     flags = f" --tokenizer {shlex.quote(out)}/ngram --dropout 0.1" if text.startswith("demo:rifle") else ""
     lines += [
         "A longer run:",
-        f"  {program} train lstm {source}{flags} -o long --time 10m --hidden-size 384",
+        f"  {program} train lstm {source}{flags} -o long --time 10m --hidden-size 384 --lr 4e-3",
     ]
     lines += ["More text from it:", f"  {program} generate {shlex.quote(out)}/mixture --max-tokens 500"]
     return lines
