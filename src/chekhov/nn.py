@@ -25,12 +25,12 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from chekhov.kernels import dispatch
 from chekhov.recurrent.sequences import (
+    bf16_by_kernels,
     elman_sequence,
     gru_sequence,
     in_bf16,
     lstm_by_torch,
     lstm_sequence,
-    multiplies_bf16,
     runs_here,
     torch_is_faster,
 )
@@ -166,7 +166,7 @@ def torch_is_as_fast() -> bool:
     """Whether PyTorch's LSTM is to be asked, whatever its size: in float32 with one thread, where oneDNN is seldom
     slower than our kernels and often faster (`benchmarks/kernels.py`), and with several that spin between two steps:
     they are slow if they sleep, and in the way of ours if they spin. Not where ``CHEKHOV_ISA`` names our kernels."""
-    if multiplies_bf16() or dispatch.wanted():
+    if bf16_by_kernels() or dispatch.wanted():
         return False
     return torch.get_num_threads() == 1 or os.environ.get("OMP_WAIT_POLICY", "").lower() != "passive"
 

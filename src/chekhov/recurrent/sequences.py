@@ -29,7 +29,7 @@ def runs_here(xs: Tensor, weights: Tensor) -> bool:
     return dispatch.chosen().compiled and (not torch.is_autocast_enabled("cpu") or in_bf16())
 
 
-def multiplies_bf16() -> bool:
+def bf16_by_kernels() -> bool:
     """Whether autocast asks for bfloat16 and the kernels multiply it; else they compute in float32, and round."""
     return in_bf16() and dispatch.chosen().bf16
 
@@ -39,7 +39,7 @@ def rounding(sequence: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Any]:
 
     @functools.wraps(sequence)
     def computed(*tensors: Tensor | None, **how: Any) -> tuple[Tensor, ...]:
-        if not in_bf16() or multiplies_bf16():
+        if not in_bf16() or bf16_by_kernels():
             return sequence(*tensors, **how)
         floats = [t.float() if t is not None and t.dtype == torch.bfloat16 else t for t in tensors]
         with torch.autocast("cpu", enabled=False):
@@ -67,7 +67,7 @@ WIDEST_FLOAT32_LSTM = 576  # units: beyond, the recurrent matrix is read from af
 
 def torch_is_faster(hidden_size: int) -> bool:
     """Whether PyTorch's own kernel, the only good one that it has, is to be asked: a wide LSTM in float32."""
-    return not multiplies_bf16() and hidden_size > widest_float32_lstm()
+    return not bf16_by_kernels() and hidden_size > widest_float32_lstm()
 
 
 def widest_float32_lstm() -> int:
