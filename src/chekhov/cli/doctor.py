@@ -91,7 +91,7 @@ def kernels() -> str:
         return f"none: {error.what}"
     if not path.compiled:
         return f"torch, for {path.why} (CHEKHOV_ISA)"
-    precisions = "float32 and bf16" if path.bf16 else "float32, and torch for bf16"
+    precisions = "float32 and bf16" if path.bf16 else "float32, and rounded where bf16 is asked for"
     return f"{path.name}, for {path.why}: {precisions} (CHEKHOV_ISA)"
 
 
