@@ -34,9 +34,9 @@ class SentenceSampler:
         large, firsts = np.empty(count, np.int64), np.empty(count + 1, np.int64)
         kernels.list_large(nodes, entries, MANY, large, firsts)
         sums, guides = np.empty(firsts[-1]), np.empty(firsts[-1], np.int32)
-        slots = np.full(1 << (2 * count).bit_length(), -1, np.int32)
+        slots = np.full((1 << (2 * count).bit_length(), 2), -1, np.int64)
         kernels.fill_sums(nodes, entries, self.table.log10_probs, large, firsts, sums, guides, slots)
-        return large, firsts, sums, guides, slots
+        return sums, guides, slots
 
     def draw(
         self,

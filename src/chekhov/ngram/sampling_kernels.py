@@ -12,11 +12,12 @@ import numpy as np
 
 from chekhov.kernels.jit import inlined, kernel, lean, number_of, prefetch
 from chekhov.ngram.sentence_kernels import mixed, uniform
-from chekhov.ngram.table_kernels import bounded, bounds, find, shorter, word_bits
+from chekhov.ngram.table_kernels import WINDOW, bounded, bounds, bucket, find, shorter, word_bits
+from chekhov.ngram.table_kernels import scrambled as table_scrambled
 from chekhov.types import EOS, UNK
 
 SENTENCE, DRAWS, LENGTH, STATE, NODE, PATH, STAGE, LOW, HIGH, SUMS, LOOK, COLUMNS = range(12)  # of a lane
-ARRIVED, FEW, GUIDED, MANY = range(4)  # stages of a draw
+ARRIVED, FEW, GUIDED, MANY, DRAWN = range(5)  # stages of a draw
 DRAWS_A_WORD = 1_000_000  # after so many a sentence is broken off: only a damaged table needs them
 NOTHING = -1
 
@@ -57,7 +58,7 @@ def list_large(nodes, entries, many, large, firsts):
 
 @lean
 def fill_sums(nodes, entries, log10_probs, large, firsts, sums, guides, slots):
-    """The sums of `add_up` of each large node, its guide, and its slot in a table that is searched by its number.
+    """The sums of `add_up` of each large node, its guide, and its slot (node, where they begin) in a table.
 
     A guide of n entries says at j from where on sums are above j / n: its first i, or n (Chen & Asau 1974).
     """
@@ -71,9 +72,9 @@ def fill_sums(nodes, entries, log10_probs, large, firsts, sums, guides, slots):
                 i += 1
             guides[first + j] = i
         slot = scrambled(large[k]) & mask
-        while slots[slot] >= 0:
+        while slots[slot, 0] >= 0:
             slot = (slot + 1) & mask
-        slots[slot] = k
+        slots[slot, 0], slots[slot, 1] = large[k], firsts[k]
 
 
 @inlined
@@ -82,12 +83,20 @@ def scrambled(node):
 
 
 @inlined
-def number_of_large(node, large, slots):
+def sums_of_large(node, slots):
+    """Where the sums of a large node begin."""
     mask = len(slots) - 1
     slot = scrambled(node) & mask
-    while large[slots[slot]] != node:
+    while slots[slot, 0] != node:
         slot = (slot + 1) & mask
-    return np.int64(slots[slot])
+    return slots[slot, 1]
+
+
+@inlined
+def ask_for(nodes, slots, node):
+    """A node that is looked at in the next turn, and the slot that it has if it is a large one."""
+    prefetch(nodes, (node, 0))
+    prefetch(slots, (scrambled(node) & (len(slots) - 1), 0))
 
 
 @inlined
@@ -100,6 +109,18 @@ def first_above(log10_probs, low, high, u):
             break
         i += 1
     return i
+
+
+@inlined
+def ask_for_word(nodes, entries, hints, path, lane, length, word, bits):
+    """Where `known_to` will look: what a hint leads to is near enough to its place without it, as a rule."""
+    place = table_scrambled(word, bits)
+    for i in range(length):
+        low, high = bounds(nodes, entries, path[lane, i])
+        if high - low > WINDOW:
+            number, low = bucket(low, high, place, bits)
+            prefetch(hints, number)
+        prefetch(entries, (low, 0))
 
 
 @inlined
@@ -120,7 +141,7 @@ def draw_sentences(table, sums_of, many, seed, first, begin, allow_unk, lanes, w
     sums_of: what `list_large` and `fill_sums` have filled.
     """
     nodes, node_floats, entries, entry_floats, hints = table
-    large, firsts, sums, guides, slots = sums_of
+    sums, guides, slots = sums_of
     m, most = words.shape
     bits = word_bits(nodes)
     at, path = np.zeros((lanes, COLUMNS), np.int64), np.empty((lanes, 64), np.int64)
@@ -144,9 +165,8 @@ def draw_sentences(table, sums_of, many, seed, first, begin, allow_unk, lanes, w
                     at[lane, STAGE] = FEW
                     prefetch(entries, (low, 0))
                 else:
-                    k = number_of_large(node, large, slots)
-                    at[lane, STAGE], at[lane, SUMS] = GUIDED, firsts[k]
-                    prefetch(guides, firsts[k] + np.int64(us[lane] * (high - low)))
+                    at[lane, STAGE], at[lane, SUMS] = GUIDED, sums_of_large(node, slots)
+                    prefetch(guides, at[lane, SUMS] + np.int64(us[lane] * (high - low)))
                 continue
             low, high, u = at[lane, LOW], at[lane, HIGH], us[lane]
             if stage == GUIDED:
@@ -155,22 +175,28 @@ def draw_sentences(table, sums_of, many, seed, first, begin, allow_unk, lanes, w
                 prefetch(sums, at[lane, SUMS] + e - low)
                 prefetch(entries, (e, 0))
                 continue
-            if stage == FEW:
+            length = at[lane, PATH]
+            if stage == DRAWN:
+                e = at[lane, LOOK]
+            elif stage == FEW:
                 e = first_above(entry_floats, low, high, u)
             else:
                 e, to_sums = at[lane, LOOK], at[lane, SUMS] - low
                 while e < high and sums[to_sums + e] <= u:
                     e += 1
+            if stage != DRAWN and length > 0 and e < high:  # do the contexts that have backed off know the word?
+                at[lane, STAGE], at[lane, LOOK] = DRAWN, e
+                ask_for_word(nodes, entries, hints, path, lane, length, np.int64(entries[e, 0]), bits)
+                continue
             at[lane, STAGE] = ARRIVED
             if e == high and (node == 0 or node_floats[node, 1] == -np.inf):
                 e = max(high - 1, 0)  # by rounding: there is no mass for a shorter context
-            length = at[lane, PATH]
             if e == high:
                 if length < 64:
                     path[lane, length] = node
                     at[lane, PATH] = length + 1
                 at[lane, NODE] = shorter(nodes, node)
-                prefetch(nodes, (at[lane, NODE], 0))
+                ask_for(nodes, slots, at[lane, NODE])
                 continue
             word, n = np.int64(entries[e, 0]), at[lane, LENGTH]
             stopped = at[lane, DRAWS] > DRAWS_A_WORD * (n + 1)
@@ -193,7 +219,7 @@ def draw_sentences(table, sums_of, many, seed, first, begin, allow_unk, lanes, w
                     at[lane, SENTENCE] = NOTHING
                     running -= 1
             at[lane, STATE] = at[lane, NODE]
-            prefetch(nodes, (at[lane, NODE], 0))
+            ask_for(nodes, slots, at[lane, NODE])
 
 
 @inlined
