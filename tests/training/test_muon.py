@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -106,3 +108,11 @@ def test_a_closure_reckons_the_gradient_of_its_step() -> None:
 
     losses = [float(optimiser.step(closure)) for _ in range(5)]
     assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] == 4
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_it_multiplies_in_bf16_only_where_the_processor_does(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chekhov.training.optimisers.multiplies_bf16", lambda: there)
+    plan = Plan(optimiser="muon", precision="bf16")
+    optimiser: Any = make_optimisers(RecurrentLM("lstm", 9, embedding_size=4, hidden_size=6), plan)[1]
+    assert optimiser.dtype == (torch.bfloat16 if there else torch.float32)

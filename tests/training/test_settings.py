@@ -200,3 +200,14 @@ def test_the_estimate_of_memory_is_near_the_truth() -> None:
     out = subprocess.run([sys.executable, "-c", OWN_PEAK + program], capture_output=True, text=True, check=True).stdout
     peak, estimate = map(int, out.split())
     assert np.log(estimate / peak) == pytest.approx(0, abs=np.log(1.5))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_bf16_that_is_no_faster_is_told(
+    source: Path, tmp_path: Path, there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chekhov.training.precision.multiplies_bf16", lambda: there)
+    notes: list[str] = []
+    flags = {**TINY, "epochs": 1, "precision": "bf16", "note": notes.append}
+    chekhov.train("lstm", source, out=tmp_path / "m", **flags)
+    assert any("does not multiply bfloat16" in note for note in notes) == (not there)

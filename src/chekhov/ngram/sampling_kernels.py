@@ -12,8 +12,7 @@ import numpy as np
 
 from chekhov.kernels.jit import inlined, kernel, lean, number_of, prefetch
 from chekhov.ngram.sentence_kernels import mixed, uniform
-from chekhov.ngram.table_kernels import WINDOW, bounded, bounds, bucket, find, shorter, word_bits
-from chekhov.ngram.table_kernels import scrambled as table_scrambled
+from chekhov.ngram.table_kernels import WINDOW, bounded, bounds, bucket, find, scrambled, shorter, word_bits
 from chekhov.types import EOS, UNK
 
 SENTENCE, DRAWS, LENGTH, STATE, NODE, PATH, STAGE, LOW, HIGH, SUMS, LOOK, COLUMNS = range(12)  # of a lane
@@ -62,7 +61,6 @@ def fill_sums(nodes, entries, log10_probs, large, firsts, sums, guides, slots):
 
     A guide of n entries says at j from where on sums are above j / n: its first i, or n (Chen & Asau 1974).
     """
-    mask = len(slots) - 1
     for k in range(len(large)):
         low, high = bounds(nodes, entries, large[k])
         first, n, i = firsts[k], high - low, np.int64(0)
@@ -71,24 +69,24 @@ def fill_sums(nodes, entries, log10_probs, large, firsts, sums, guides, slots):
             while i < n and sums[first + i] <= j / n:
                 i += 1
             guides[first + j] = i
-        slot = scrambled(large[k]) & mask
+        slot = slot_of(large[k], slots)
         while slots[slot, 0] >= 0:
-            slot = (slot + 1) & mask
+            slot = (slot + 1) & (len(slots) - 1)
         slots[slot, 0], slots[slot, 1] = large[k], firsts[k]
 
 
 @inlined
-def scrambled(node):
-    return (np.int64(node) * 0x9E3779B1) >> 12
+def slot_of(node, slots):
+    """Where a large node is looked for first: there are 2^b slots."""
+    return ((np.int64(node) * 0x9E3779B1) >> 12) & (len(slots) - 1)
 
 
 @inlined
 def sums_of_large(node, slots):
     """Where the sums of a large node begin."""
-    mask = len(slots) - 1
-    slot = scrambled(node) & mask
+    slot = slot_of(node, slots)
     while slots[slot, 0] != node:
-        slot = (slot + 1) & mask
+        slot = (slot + 1) & (len(slots) - 1)
     return slots[slot, 1]
 
 
@@ -96,7 +94,7 @@ def sums_of_large(node, slots):
 def ask_for(nodes, slots, node):
     """A node that is looked at in the next turn, and the slot that it has if it is a large one."""
     prefetch(nodes, (node, 0))
-    prefetch(slots, (scrambled(node) & (len(slots) - 1), 0))
+    prefetch(slots, (slot_of(node, slots), 0))
 
 
 @inlined
@@ -114,7 +112,7 @@ def first_above(log10_probs, low, high, u):
 @inlined
 def ask_for_word(nodes, entries, hints, path, lane, length, word, bits):
     """Where `known_to` will look: what a hint leads to is near enough to its place without it, as a rule."""
-    place = table_scrambled(word, bits)
+    place = scrambled(word, bits)
     for i in range(length):
         low, high = bounds(nodes, entries, path[lane, i])
         if high - low > WINDOW:

@@ -49,15 +49,20 @@ def rounding(sequence: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Any]:
     return computed
 
 
+def torch_lstm_fails() -> bool:
+    """Whether PyTorch's LSTM cannot compute what autocast asks for: it wants bfloat16 of oneDNN, which has it with
+    AVX-512 alone."""
+    return in_bf16() and torch.backends.mkldnn.is_available() and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def lstm_by_torch(forward: Callable[[Any, Any], Any], xs: Any, states: Any) -> Any:
-    """PyTorch's LSTM of xs, a tensor or packed. Under autocast it wants bfloat16 of oneDNN, which fails on processors
-    without AVX-512: there in float32, and rounded."""
+    """PyTorch's LSTM of xs, a tensor or packed; in float32, and rounded, where it fails in bfloat16."""
     data = xs.data if isinstance(xs, PackedSequence) else xs
-    rounded = in_bf16() and isinstance(data, Tensor) and data.dtype in (torch.float32, torch.bfloat16)
-    if not rounded or data.device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    ours = isinstance(data, Tensor) and data.dtype in (torch.float32, torch.bfloat16) and data.device.type == "cpu"
+    if not ours or not torch_lstm_fails():
         return forward(xs, states)
     with torch.autocast("cpu", enabled=False):
-        floats = tuple(s.float() for s in states) if isinstance(states, tuple) else states
+        floats = tuple(s.float() for s in states) if isinstance(states, (tuple, list)) else states
         outputs, (h, c) = forward(xs.float(), floats)
     return outputs.to(torch.bfloat16), (h.bfloat16(), c.bfloat16())
 

@@ -26,9 +26,9 @@ def decoder(
     """The model to generate with. ``recurrent``: the kinds that are nets.
 
     ``float32``: the model itself, which is what `score` and `evaluate` measure. ``int8``, ``bf16``: its nets with
-    rounded weights, where this machine has the kernels; else in float32, which ``note`` tells. ``auto``: on the fastest
-    kernels there are, in float32 if there are no others; models without nets as they are. Raises `UsageError` for
-    another name, and for ``int8`` or ``bf16`` of a model that has no net.
+    rounded weights, where this machine has the kernels; else in float32, which ``note`` tells, by kernels if there are
+    any. ``auto``: on the fastest kernels there are, float32 the last; models without nets as they are. Raises
+    `UsageError` for another name, and for ``int8`` or ``bf16`` of a model that has no net.
     """
     if precision not in PRECISIONS:
         what = f"the precision {precision!r} is unknown"
@@ -54,10 +54,9 @@ def decoder(
 def on_kernels(model: RecurrentLM, precision: str, note: Callable[[str], None]) -> LanguageModel[Any]:
     from chekhov.recurrent.generator import Generator, refusal
 
-    for name in FASTEST if precision == "auto" else (precision,):
-        why = refusal(model, name)
-        if not why:
-            return Generator(model, name)
-    if precision != "auto":
+    if precision != "auto" and (why := refusal(model, precision)):
         note(f"float32 in place of {precision}: {why}")
+    for name in FASTEST if precision == "auto" else (precision, "float32"):
+        if not refusal(model, name):
+            return Generator(model, name)
     return model
